@@ -1,0 +1,314 @@
+//! A deserializer that reads JSON as Go's `encoding/json` reads it into a struct.
+//!
+//! serde's derive hands `deserialize_struct` the names of the fields, which is all
+//! that Go's reflection has too; so the request types derive `Deserialize` and the
+//! rules about keys, nulls and error texts live here, once.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde_json::value::RawValue;
+
+/// Asks for the JSON text of a value instead of the value; see [`super::TagValue`].
+pub(super) const RAW_TEXT: &str = "regimg::RawText";
+
+/// Says why a request could not be decoded, in Go's words where Go has some.
+#[derive(Debug)]
+pub struct DecodeError {
+    message: String,
+}
+
+impl DecodeError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+
+    fn json(error: &serde_json::Error) -> Self {
+        if error.is_eof() {
+            Self::new("unexpected EOF")
+        } else {
+            Self::new(error.to_string())
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl de::Error for DecodeError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+}
+
+pub(super) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> Result<T, DecodeError> {
+    // Go replaces invalid UTF-8 inside strings by U+FFFD instead of failing.
+    let text = String::from_utf8_lossy(input);
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>();
+    let raw = match values.next() {
+        None => return Err(DecodeError::new("EOF")),
+        Some(raw) => raw.map_err(|error| DecodeError::json(&error))?,
+    };
+    T::deserialize(Value { raw: raw.get(), place: Place::Root })
+}
+
+/// Where a value stands, for the error text.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Root,
+    Field { outer: &'a Place<'a>, structure: &'static str, name: &'a str },
+    Element { outer: &'a Place<'a> },
+}
+
+impl Place<'_> {
+    fn path(&self) -> String {
+        match self {
+            Self::Root => String::new(),
+            Self::Element { outer } => outer.path(),
+            Self::Field { outer, name, .. } => match outer.path() {
+                path if path.is_empty() => (*name).to_owned(),
+                path => format!("{path}.{name}"),
+            },
+        }
+    }
+
+    fn structure(&self) -> Option<&'static str> {
+        match self {
+            Self::Root => None,
+            Self::Element { outer } => outer.structure(),
+            Self::Field { structure, .. } => Some(structure),
+        }
+    }
+}
+
+/// One JSON value as it was written, and its place in the request.
+#[derive(Clone, Copy)]
+struct Value<'de, 'p> {
+    raw: &'de str,
+    place: Place<'p>,
+}
+
+impl<'de> Value<'de, '_> {
+    /// The name that Go gives to this kind of value in a type error.
+    fn kind(&self) -> &'static str {
+        match self.raw.as_bytes().first() {
+            Some(b'"') => "string",
+            Some(b'{') => "object",
+            Some(b'[') => "array",
+            Some(b't' | b'f') => "bool",
+            Some(b'n') => "null",
+            _ => "number",
+        }
+    }
+
+    fn mismatch(&self, wanted: &str) -> DecodeError {
+        let kind = self.kind();
+        match self.place.structure() {
+            None => DecodeError::new(format!("json: cannot unmarshal {kind} into Go value of type {wanted}")),
+            Some(structure) => DecodeError::new(format!(
+                "json: cannot unmarshal {kind} into Go struct field {structure}.{} of type {wanted}",
+                self.place.path()
+            )),
+        }
+    }
+
+    fn parse<T: Deserialize<'de>>(&self) -> Result<T, DecodeError> {
+        serde_json::from_str(self.raw).map_err(|error| DecodeError::json(&error))
+    }
+}
+
+impl<'de> Deserializer<'de> for Value<'de, '_> {
+    type Error = DecodeError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.kind() {
+            "string" => self.deserialize_string(visitor),
+            "bool" => self.deserialize_bool(visitor),
+            "array" => self.deserialize_seq(visitor),
+            "null" => visitor.visit_unit(),
+            _ => Err(self.mismatch("string")),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.kind() {
+            "bool" => visitor.visit_bool(self.raw == "true"),
+            "null" => visitor.visit_bool(false),
+            _ => Err(self.mismatch("bool")),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.kind() {
+            "string" => visitor.visit_string(self.parse()?),
+            "null" => visitor.visit_str(""),
+            _ => Err(self.mismatch("string")),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.kind() {
+            "null" => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        let elements: Vec<&'de RawValue> = match self.kind() {
+            "array" => self.parse()?,
+            "null" => Vec::new(),
+            _ => return Err(self.mismatch("[]string")),
+        };
+        visitor.visit_seq(Elements { rest: elements.into_iter(), place: self.place })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        let entries: Entries<'de> = match self.kind() {
+            "object" => self.parse()?,
+            "null" => Entries::default(),
+            _ => return Err(self.mismatch(name)),
+        };
+        visitor.visit_map(Fields {
+            rest: entries.resolve(fields)?.into_iter(),
+            value: None,
+            structure: name,
+            place: self.place,
+        })
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        if name == RAW_TEXT {
+            return visitor.visit_newtype_struct(BorrowedStrDeserializer::new(self.raw));
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit
+        unit_struct tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The members of an object, in their order, repeated keys included.
+#[derive(Default)]
+struct Entries<'de>(Vec<(Cow<'de, str>, &'de RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry::<String, &RawValue>()? {
+                    entries.push((Cow::Owned(entry.0), entry.1));
+                }
+                Ok(Entries(entries))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+impl<'de> Entries<'de> {
+    /// Gives each member the field it belongs to; the last of several wins, and a
+    /// `null` sets nothing.
+    fn resolve(
+        self,
+        fields: &'static [&'static str],
+    ) -> Result<Vec<(&'static str, &'de str)>, DecodeError> {
+        let mut resolved: Vec<(&'static str, &'de str)> = Vec::with_capacity(self.0.len());
+        for (key, value) in self.0 {
+            let field = find_field(fields, &key)
+                .ok_or_else(|| DecodeError::new(format!("json: unknown field {key:?}")))?;
+            if value.get() == "null" {
+                continue;
+            }
+            resolved.retain(|(name, _)| *name != field);
+            resolved.push((field, value.get()));
+        }
+        Ok(resolved)
+    }
+}
+
+/// Finds a field by its exact name, else by its name in any case.
+fn find_field(fields: &'static [&'static str], key: &str) -> Option<&'static str> {
+    let exact = fields.iter().find(|field| **field == key);
+    exact.or_else(|| fields.iter().find(|field| folds_to(key, field))).copied()
+}
+
+/// Compares as Go folds names: ASCII case, and the two letters beyond ASCII whose
+/// simple folding is an ASCII letter (long s and the Kelvin sign).
+fn folds_to(key: &str, field: &str) -> bool {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        _ => c.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).eq(field.chars().map(fold))
+}
+
+struct Fields<'de, 'p> {
+    rest: std::vec::IntoIter<(&'static str, &'de str)>,
+    value: Option<(&'static str, &'de str)>,
+    structure: &'static str,
+    place: Place<'p>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'de, '_> {
+    type Error = DecodeError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
+        self.value = self.rest.next();
+        let Some((name, _)) = self.value else { return Ok(None) };
+        let name: StrDeserializer<'_, DecodeError> = name.into_deserializer();
+        seed.deserialize(name).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
+        let (name, raw) = self.value.take().expect("serde asks for a value after its key");
+        let place = Place::Field { outer: &self.place, structure: self.structure, name };
+        seed.deserialize(Value { raw, place })
+    }
+}
+
+struct Elements<'de, 'p> {
+    rest: std::vec::IntoIter<&'de RawValue>,
+    place: Place<'p>,
+}
+
+impl<'de> SeqAccess<'de> for Elements<'de, '_> {
+    type Error = DecodeError;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
+        let Some(raw) = self.rest.next() else { return Ok(None) };
+        let place = Place::Element { outer: &self.place };
+        seed.deserialize(Value { raw: raw.get(), place }).map(Some)
+    }
+}
