@@ -1,103 +1,147 @@
-//! The configuration of an image.
+//! How an image says it is to be run.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::{collections::BTreeMap, error, fmt};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::Digest;
-use crate::lenient::null_is_default;
+use crate::{
+    Digest, Platform,
+    json::{empty_as_none, null_as_default, object},
+};
 
-/// What an image says about itself, as far as it is read here. Read as leniently as Go
-/// programs read it: unknown fields are skipped, and `null` stands for what is empty.
+/// The configuration of an image, as far as it is of use to who unpacks it.
 ///
-/// Source: OCI image specification, `config.md`.
+/// It is read as leniently as Go's `v1.ConfigFile`: every field may be
+/// missing or `null`, and unknown fields are ignored. See the
+/// [image specification].
 ///
 /// ```
 /// use regimg_core::ImageConfig;
 ///
-/// let config = ImageConfig::parse(br#"{"config": {"Env": ["A=1"], "Cmd": null}}"#)?;
-/// assert_eq!(config.config.env.as_deref(), Some(&["A=1".to_owned()][..]));
+/// # fn main() -> Result<(), regimg_core::ParseConfigError> {
+/// let config = ImageConfig::parse(br#"{"config":{"Env":["A=b"],"Cmd":null}}"#)?;
+/// assert_eq!(config.config.env.as_deref(), Some(&["A=b".to_owned()][..]));
 /// assert_eq!(config.config.cmd, None);
-/// # Ok::<(), regimg_core::ParseConfigError>(())
+/// # Ok(())
+/// # }
 /// ```
+///
+/// [image specification]: https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct ImageConfig {
-    /// When the image was made, RFC 3339.
-    #[serde(default)]
+    /// When the image was built, as RFC 3339 text that is not checked.
+    #[serde(default, deserialize_with = "empty_as_none")]
     pub created: Option<String>,
-    /// The architecture that the image runs on.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The processor's architecture.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub architecture: String,
-    /// The operating system that the image runs on.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The operating system.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub os: String,
+    /// The version of the operating system.
+    #[serde(rename = "os.version", default, deserialize_with = "empty_as_none")]
+    pub os_version: Option<String>,
+    /// What the operating system must support.
+    #[serde(rename = "os.features", default, deserialize_with = "null_as_default")]
+    pub os_features: Vec<String>,
     /// The variant of the architecture.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "empty_as_none")]
     pub variant: Option<String>,
-    /// How a container of the image is run.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// How a container is started.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub config: ContainerConfig,
-    /// What the layers hold.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The contents of the layers.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub rootfs: RootFs,
 }
 
-/// How a container is run, if nobody says otherwise.
+/// How a container is started.
+///
+/// A list that is missing or `null` is `None`; an empty one is `Some`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
 pub struct ContainerConfig {
-    /// Environment, `NAME=value`.
-    #[serde(default)]
+    /// The environment, each entry `NAME=value`.
+    #[serde(default, deserialize_with = "texts")]
     pub env: Option<Vec<String>>,
-    /// Arguments, or the command if there is no entry point.
-    #[serde(default)]
+    /// The default command, or the arguments of the entry point.
+    #[serde(default, deserialize_with = "texts")]
     pub cmd: Option<Vec<String>>,
-    /// The command.
-    #[serde(default)]
+    /// The program that is always run.
+    #[serde(default, deserialize_with = "texts")]
     pub entrypoint: Option<Vec<String>>,
-    /// `user[:group]`, names or numbers.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The user and perhaps group, by name or number; empty for root.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub user: String,
-    /// Where the command starts.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The directory to start in; empty for the root.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub working_dir: String,
-    /// Whatever its author wanted to say.
-    #[serde(default)]
+    /// Free notes by the image's builder.
+    #[serde(default, deserialize_with = "labels")]
     pub labels: Option<BTreeMap<String, String>>,
 }
 
-/// The layers' contents.
+/// The contents of the layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[non_exhaustive]
 pub struct RootFs {
-    /// The digests of the layers before compression, the lowest first.
-    #[serde(default, deserialize_with = "null_is_default")]
+    /// The digests of the layers' bare tar archives, lowest first.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub diff_ids: Vec<Digest>,
 }
+
+/// Says why bytes are not the configuration of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseConfigError(String);
 
 impl ImageConfig {
     /// Reads a configuration.
     ///
     /// # Errors
     ///
-    /// Malformed JSON, or a field of another type than it must have.
+    /// Fails for what is not JSON and for values of a wrong type, and names
+    /// the field: `config.Env[2]`.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseConfigError> {
-        serde_json::from_slice(bytes).map_err(|error| ParseConfigError {
-            problem: error.to_string(),
-        })
+        object(bytes).map_err(ParseConfigError)
     }
-}
 
-/// Says what is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseConfigError {
-    problem: String,
+    /// Returns what a machine must be to run the image.
+    pub fn platform(&self) -> Platform {
+        Platform {
+            architecture: self.architecture.clone(),
+            os: self.os.clone(),
+            os_version: self.os_version.clone(),
+            os_features: self.os_features.clone(),
+            variant: self.variant.clone(),
+        }
+    }
 }
 
 impl fmt::Display for ParseConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "image configuration: {}", self.problem)
+        write!(f, "invalid image configuration: {}", self.0)
     }
 }
 
-impl std::error::Error for ParseConfigError {}
+impl error::Error for ParseConfigError {}
+
+/// Go reads a `null` in a list of texts as an empty text.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let texts = Option::<Vec<Option<String>>>::deserialize(deserializer)?;
+    Ok(texts.map(|texts| texts.into_iter().map(Option::unwrap_or_default).collect()))
+}
+
+/// Go reads a `null` in a map of texts as an empty text.
+fn labels<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    let labels = Option::<BTreeMap<String, Option<String>>>::deserialize(deserializer)?;
+    Ok(labels.map(|labels| {
+        let filled = labels.into_iter();
+        filled
+            .map(|(name, value)| (name, value.unwrap_or_default()))
+            .collect()
+    }))
+}

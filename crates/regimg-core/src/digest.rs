@@ -1,26 +1,79 @@
-//! Digests as OCI descriptors write them: `sha256:` and 64 lower-case hex digits.
+//! The digest that names content by what it is.
 
-use std::fmt::{self, Write as _};
-use std::str::FromStr;
+use std::{error, fmt, str::FromStr};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::digest::Digest as _;
-use sha2::{Sha256, Sha512};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256, Sha512};
 
-/// Names a hash algorithm that registries use.
-///
-/// Source: OCI image specification, `descriptor.md`, "Registered algorithms".
+/// A hash function that names content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
 pub enum Algorithm {
-    /// SHA-256, which every registry has.
+    /// SHA-256, which nearly all content uses.
     Sha256,
-    /// SHA-512.
+    /// SHA-512, the other algorithm that the image specification registers.
     Sha512,
 }
 
+/// The digest of some content, such as `sha256:6c3c624b58dbbcd3…`.
+///
+/// The hexadecimal part is lower-case and of the algorithm's length, as the
+/// [image specification] demands; nothing else can be held. Digests order as
+/// their text does.
+///
+/// ```
+/// use regimg_core::{Algorithm, Digest};
+///
+/// # fn main() -> Result<(), regimg_core::ParseDigestError> {
+/// let digest = Digest::of(Algorithm::Sha256, b"");
+/// assert_eq!(digest, Digest::parse(digest.as_str())?);
+/// assert!(digest.hex().starts_with("e3b0c44298fc1c14"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [image specification]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#digests
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest {
+    text: String,
+    algorithm: Algorithm,
+}
+
+/// Says why a text is not a digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseDigestError {
+    input: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    NoColon,
+    UnknownAlgorithm(String),
+    Length { algorithm: Algorithm, found: usize },
+    Character(char),
+}
+
+/// Computes a digest from pieces of content.
+///
+/// ```
+/// use regimg_core::{Algorithm, Digest, Hasher};
+///
+/// let mut hasher = Hasher::new(Algorithm::Sha512);
+/// hasher.update(b"one ");
+/// hasher.update(b"two");
+/// assert_eq!(hasher.finish(), Digest::of(Algorithm::Sha512, b"one two"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hasher(State);
+
+#[derive(Clone, Debug)]
+enum State {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
 impl Algorithm {
-    /// Returns the name that stands before the colon.
+    /// Returns the name before the colon: `sha256` or `sha512`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -28,15 +81,15 @@ impl Algorithm {
         }
     }
 
-    /// Returns how many hex digits follow the colon.
-    pub fn hex_length(self) -> usize {
+    /// The number of hexadecimal digits after the colon.
+    fn hex_len(self) -> usize {
         match self {
             Self::Sha256 => 64,
             Self::Sha512 => 128,
         }
     }
 
-    fn named(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         [Self::Sha256, Self::Sha512]
             .into_iter()
             .find(|algorithm| algorithm.as_str() == name)
@@ -49,66 +102,24 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// Identifies content by its hash.
-///
-/// ```
-/// use regimg_core::{Algorithm, Digest};
-///
-/// let empty = Digest::of(Algorithm::Sha256, b"");
-/// assert_eq!(empty.as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
-/// assert_eq!(empty, Digest::parse(empty.as_str())?);
-/// assert_eq!(
-///     Digest::parse("sha256:beef").unwrap_err().to_string(),
-///     r#"digest "sha256:beef": sha256 has 64 hex digits, this has 4"#,
-/// );
-/// # Ok::<(), regimg_core::ParseDigestError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest {
-    algorithm: Algorithm,
-    text: String,
-}
-
 impl Digest {
-    /// Reads `<algorithm>:<hex>`.
+    /// Reads `algorithm:hex`.
     ///
     /// # Errors
     ///
-    /// Another algorithm than SHA-256 and SHA-512, or digits that are too few, too
-    /// many, in capitals, or none.
-    pub fn parse(text: &str) -> Result<Self, ParseDigestError> {
-        let failed = |problem: String| ParseDigestError {
-            input: text.to_owned(),
-            problem,
-        };
-        let (name, hex) = text
-            .split_once(':')
-            .ok_or_else(|| failed("has no algorithm and colon".to_owned()))?;
-        let algorithm = Algorithm::named(name).ok_or_else(|| {
-            failed(format!(
-                "the algorithm {name:?} is neither sha256 nor sha512"
-            ))
-        })?;
-        if let Some(other) = hex.chars().find(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
-            return Err(failed(format!("{other:?} is no lower-case hex digit")));
-        }
-        if hex.len() != algorithm.hex_length() {
-            let wanted = algorithm.hex_length();
-            return Err(failed(format!(
-                "{algorithm} has {wanted} hex digits, this has {}",
-                hex.len()
-            )));
-        }
-        Ok(Self {
-            algorithm,
-            text: text.to_owned(),
+    /// Fails for an algorithm other than `sha256` and `sha512`, and for a
+    /// hexadecimal part that is upper-case or of another length.
+    pub fn parse(digest: &str) -> Result<Self, ParseDigestError> {
+        Self::from_text(digest).map_err(|kind| {
+            let input = digest.to_owned();
+            ParseDigestError { input, kind }
         })
     }
 
-    /// Computes the digest of bytes in memory.
-    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+    /// Computes the digest of content that is in memory.
+    pub fn of(algorithm: Algorithm, content: &[u8]) -> Self {
         let mut hasher = Hasher::new(algorithm);
-        hasher.update(bytes);
+        hasher.update(content);
         hasher.finish()
     }
 
@@ -122,9 +133,25 @@ impl Digest {
         self.algorithm
     }
 
-    /// Returns the hex digits after the colon.
+    /// Returns the hexadecimal digits, which name the blob's file in an OCI
+    /// image layout.
     pub fn hex(&self) -> &str {
         &self.text[self.algorithm.as_str().len() + 1..]
+    }
+
+    fn from_text(text: &str) -> Result<Self, Kind> {
+        let (name, hex) = text.split_once(':').ok_or(Kind::NoColon)?;
+        let algorithm =
+            Algorithm::from_name(name).ok_or_else(|| Kind::UnknownAlgorithm(name.to_owned()))?;
+        if let Some(found) = hex.chars().find(|c| !matches!(c, '0'..='9' | 'a'..='f')) {
+            return Err(Kind::Character(found));
+        }
+        if hex.len() != algorithm.hex_len() {
+            let found = hex.len();
+            return Err(Kind::Length { algorithm, found });
+        }
+        let text = text.to_owned();
+        Ok(Self { text, algorithm })
     }
 }
 
@@ -134,11 +161,23 @@ impl fmt::Display for Digest {
     }
 }
 
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({self})")
+    }
+}
+
 impl FromStr for Digest {
     type Err = ParseDigestError;
 
-    fn from_str(text: &str) -> Result<Self, ParseDigestError> {
-        Self::parse(text)
+    fn from_str(digest: &str) -> Result<Self, Self::Err> {
+        Self::parse(digest)
+    }
+}
+
+impl AsRef<str> for Digest {
+    fn as_ref(&self) -> &str {
+        &self.text
     }
 }
 
@@ -151,37 +190,33 @@ impl Serialize for Digest {
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        Self::parse(&text).map_err(de::Error::custom)
     }
-}
-
-/// Says why a text is no digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseDigestError {
-    input: String,
-    problem: String,
 }
 
 impl fmt::Display for ParseDigestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "digest {:?}: {}", self.input, self.problem)
+        write!(f, "invalid digest {:?}: ", self.input)?;
+        match &self.kind {
+            Kind::NoColon => f.write_str("a digest reads algorithm:hex, as in sha256:6c3c…"),
+            Kind::UnknownAlgorithm(name) => {
+                write!(f, "the algorithm {name:?} is neither sha256 nor sha512")
+            }
+            Kind::Length { algorithm, found } => {
+                let want = algorithm.hex_len();
+                write!(f, "{algorithm} has {want} hexadecimal digits, not {found}")
+            }
+            Kind::Character(found) => {
+                write!(f, "{found:?} is not a lower-case hexadecimal digit")
+            }
+        }
     }
 }
 
-impl std::error::Error for ParseDigestError {}
-
-/// Computes a digest from bytes that come in pieces.
-#[derive(Clone, Debug)]
-pub struct Hasher(State);
-
-#[derive(Clone, Debug)]
-enum State {
-    Sha256(Sha256),
-    Sha512(Sha512),
-}
+impl error::Error for ParseDigestError {}
 
 impl Hasher {
-    /// Starts with no bytes.
+    /// Starts with no content.
     pub fn new(algorithm: Algorithm) -> Self {
         Self(match algorithm {
             Algorithm::Sha256 => State::Sha256(Sha256::new()),
@@ -189,30 +224,29 @@ impl Hasher {
         })
     }
 
-    /// Adds bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
+    /// Adds the next piece of content.
+    pub fn update(&mut self, content: &[u8]) {
         match &mut self.0 {
-            State::Sha256(hasher) => hasher.update(bytes),
-            State::Sha512(hasher) => hasher.update(bytes),
+            State::Sha256(state) => state.update(content),
+            State::Sha512(state) => state.update(content),
         }
     }
 
     /// Returns the digest of everything added.
     pub fn finish(self) -> Digest {
         match self.0 {
-            State::Sha256(hasher) => write_digest(Algorithm::Sha256, &hasher.finalize()),
-            State::Sha512(hasher) => write_digest(Algorithm::Sha512, &hasher.finalize()),
+            State::Sha256(state) => from_hash(Algorithm::Sha256, &state.finalize()),
+            State::Sha512(state) => from_hash(Algorithm::Sha512, &state.finalize()),
         }
     }
 }
 
-fn write_digest(algorithm: Algorithm, hash: &[u8]) -> Digest {
-    let mut text = String::with_capacity(algorithm.as_str().len() + 1 + algorithm.hex_length());
-    text.push_str(algorithm.as_str());
-    text.push(':');
+fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Digest {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = format!("{algorithm}:");
     for byte in hash {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 0xf)]));
     }
-    Digest { algorithm, text }
+    Digest { text, algorithm }
 }

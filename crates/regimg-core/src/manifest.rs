@@ -1,285 +1,142 @@
-//! Manifests and indexes, with the bytes they were read from.
+//! What the bytes of a manifest say.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::{collections::BTreeMap, error, fmt};
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{Algorithm, Descriptor, Digest, MediaType, Platform, Verifier, VerifyError};
+use crate::{
+    Descriptor, Index, MediaType,
+    json::{empty_as_none, null_as_default},
+};
 
-/// Keeps a manifest byte for byte: its digest is of the bytes, and they may not survive
-/// being read and written.
-///
-/// ```
-/// use regimg_core::{Manifest, MediaType, RawManifest};
-///
-/// let index = br#"{"schemaVersion": 2, "manifests": []}"#;
-/// let manifest = RawManifest::new(Some(MediaType::OCI_INDEX), index.to_vec().into());
-/// assert!(matches!(manifest.parse()?, Manifest::Index(_)));
-/// assert_eq!(manifest.descriptor().size, 37);
-/// # Ok::<(), regimg_core::ParseManifestError>(())
-/// ```
+/// A manifest that was read: of one image, or of several.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made at a time, and taken apart at once"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawManifest {
-    media_type: MediaType,
-    bytes: Bytes,
-    digest: Digest,
+pub enum Manifest {
+    /// The manifest of one image or of another artifact.
+    Image(ImageManifest),
+    /// The list of the manifests for several platforms.
+    Index(Index),
 }
 
-impl RawManifest {
-    /// Takes bytes as they are and computes their SHA-256. The media type is, in this
-    /// order: the one given (a `Content-Type`) if it is a manifest's; the document's
-    /// own `mediaType`; for a document without one, an index if it lists `manifests`
-    /// and an image manifest if not.
-    pub fn new(media_type: Option<MediaType>, bytes: Bytes) -> Self {
-        let digest = Digest::of(Algorithm::Sha256, &bytes);
-        Self {
-            media_type: decide_type(media_type, &bytes),
-            bytes,
-            digest,
-        }
-    }
-
-    /// Takes bytes that were asked for by digest.
-    ///
-    /// # Errors
-    ///
-    /// The bytes have another digest.
-    pub fn verified(
-        media_type: Option<MediaType>,
-        bytes: Bytes,
-        digest: &Digest,
-    ) -> Result<Self, VerifyError> {
-        let mut verifier = Verifier::new(digest, None);
-        verifier.update(&bytes)?;
-        verifier.finish()?;
-        Ok(Self {
-            media_type: decide_type(media_type, &bytes),
-            bytes,
-            digest: digest.clone(),
-        })
-    }
-
-    /// Returns what the bytes are.
-    pub fn media_type(&self) -> &MediaType {
-        &self.media_type
-    }
-
-    /// Returns the exact bytes.
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
-    }
-
-    /// Returns the digest of the bytes.
-    pub fn digest(&self) -> &Digest {
-        &self.digest
-    }
-
-    /// Describes the manifest, as an index would list it.
-    pub fn descriptor(&self) -> Descriptor {
-        Descriptor::new(
-            self.media_type.clone(),
-            self.digest.clone(),
-            self.bytes.len() as u64,
-        )
-    }
-
-    /// Reads the document.
-    ///
-    /// # Errors
-    ///
-    /// Malformed JSON, a missing field or one of another type, a size below zero, a
-    /// digest that is none, or a manifest of Docker's schema 1.
-    pub fn parse(&self) -> Result<Manifest, ParseManifestError> {
-        let failed = |problem: String| ParseManifestError {
-            digest: self.digest.clone(),
-            problem,
-        };
-        if self.media_type.is_schema1() {
-            return Err(failed(
-                "is of Docker's schema 1, which is not supported: push the image again".to_owned(),
-            ));
-        }
-        let parsed = if self.media_type.is_index() {
-            serde_json::from_slice(&self.bytes).map(Manifest::Index)
-        } else {
-            serde_json::from_slice(&self.bytes).map(Manifest::Image)
-        };
-        parsed.map_err(|error| failed(error.to_string()))
-    }
-}
-
-/// The fields that tell what a document is.
-#[derive(Deserialize)]
+/// The configuration and the layers that make up one image.
+///
+/// Artifacts that are no images use the same form; then
+/// [`is_image`](Self::is_image) is false. Only `config` must be there, `null`
+/// lists are empty ones, unknown fields are ignored. See the
+/// [image specification] and Docker's [schema 2].
+///
+/// [image specification]: https://github.com/opencontainers/image-spec/blob/v1.1.1/manifest.md
+/// [schema 2]: https://github.com/distribution/distribution/blob/v2.8.3/docs/spec/manifest-v2-2.md
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shape {
-    media_type: Option<MediaType>,
-    manifests: Option<serde::de::IgnoredAny>,
+pub struct ImageManifest {
+    /// 2, or 0 if the manifest leaves it out.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub schema_version: u32,
+    /// The media type that the manifest gives itself, which OCI left optional.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<MediaType>,
+    /// What the artifact is, if it is not an image.
+    #[serde(
+        default,
+        deserialize_with = "empty_as_none",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub artifact_type: Option<String>,
+    /// The image's configuration.
+    pub config: Descriptor,
+    /// The layers, lowest first.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub layers: Vec<Descriptor>,
+    /// The manifest that this one is about, if it is a referrer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Descriptor>,
+    /// Free notes by the image's builder.
+    #[serde(
+        default,
+        deserialize_with = "null_as_default",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub annotations: BTreeMap<String, String>,
 }
 
-fn decide_type(given: Option<MediaType>, bytes: &[u8]) -> MediaType {
-    let is_known = |media_type: &MediaType| {
-        media_type.is_index() || media_type.is_image_manifest() || media_type.is_schema1()
-    };
-    given.filter(is_known).unwrap_or_else(|| {
-        let shape = serde_json::from_slice(bytes).unwrap_or(Shape {
-            media_type: None,
-            manifests: None,
-        });
-        let by_shape = if shape.manifests.is_some() {
-            MediaType::OCI_INDEX
-        } else {
-            MediaType::OCI_MANIFEST
-        };
-        shape.media_type.filter(is_known).unwrap_or(by_shape)
-    })
+impl ImageManifest {
+    /// Makes the OCI manifest of an image.
+    pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(MediaType::OCI_MANIFEST),
+            artifact_type: None,
+            config,
+            layers,
+            subject: None,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// Says whether this is a container image, and not a chart, a signature
+    /// or another artifact: its configuration is an image's.
+    pub fn is_image(&self) -> bool {
+        self.config.media_type.is_image_config()
+    }
 }
 
-/// Says what is wrong with a manifest.
+/// Says why bytes are not a manifest that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseManifestError {
-    digest: Digest,
-    problem: String,
+    kind: ParseManifestErrorKind,
+    detail: String,
+}
+
+/// Why bytes are not a manifest that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ParseManifestErrorKind {
+    /// Not JSON, or a field is missing or has a wrong value.
+    Syntax,
+    /// Docker's schema 1, which has no digests for what it lists.
+    Schema1,
+    /// Neither the manifest of an image nor an index.
+    Unknown,
+    /// Both the manifest of an image and an index, so that two programs may
+    /// see two images under one digest
+    /// ([CVE-2021-41190](https://github.com/opencontainers/image-spec/security/advisories/GHSA-77vh-xpmg-72qh)).
+    Ambiguous,
+}
+
+impl ParseManifestError {
+    pub(crate) fn new(kind: ParseManifestErrorKind, detail: impl fmt::Display) -> Self {
+        let detail = detail.to_string();
+        Self { kind, detail }
+    }
+
+    /// Returns what is wrong.
+    pub fn kind(&self) -> ParseManifestErrorKind {
+        self.kind
+    }
 }
 
 impl fmt::Display for ParseManifestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "manifest {}: {}", self.digest, self.problem)
-    }
-}
-
-impl std::error::Error for ParseManifestError {}
-
-/// What a manifest describes.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, and it is moved once"
-)]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Manifest {
-    /// One image.
-    Image(ImageManifest),
-    /// Several images, one to a platform.
-    Index(Index),
-}
-
-/// Describes one image: a configuration and layers.
-///
-/// Source: OCI image specification, `manifest.md`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ImageManifest {
-    /// 2.
-    #[serde(default)]
-    pub schema_version: u32,
-    /// What the document says it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<MediaType>,
-    /// What the artifact is, if it is no image to run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<String>,
-    /// The configuration.
-    pub config: Descriptor,
-    /// The layers, the lowest first.
-    #[serde(default, deserialize_with = "crate::lenient::null_is_default")]
-    pub layers: Vec<Descriptor>,
-    /// The manifest that this one is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Descriptor>,
-    /// Whatever its author wanted to say.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "crate::lenient::null_is_default"
-    )]
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// Lists manifests, usually one to a platform.
-///
-/// Source: OCI image specification, `image-index.md`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Index {
-    /// 2.
-    #[serde(default)]
-    pub schema_version: u32,
-    /// What the document says it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<MediaType>,
-    /// What the artifact is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub artifact_type: Option<String>,
-    /// The manifests.
-    #[serde(default, deserialize_with = "crate::lenient::null_is_default")]
-    pub manifests: Vec<Descriptor>,
-    /// The manifest that this index is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<Descriptor>,
-    /// Whatever its author wanted to say.
-    #[serde(
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        deserialize_with = "crate::lenient::null_is_default"
-    )]
-    pub annotations: BTreeMap<String, String>,
-}
-
-impl Index {
-    /// Picks the manifest for a platform: of those that satisfy it the nearest, of
-    /// equally near ones the first. An entry without a platform counts as `linux/amd64`,
-    /// as in go-containerregistry.
-    ///
-    /// # Errors
-    ///
-    /// No entry satisfies the platform; the error lists what there is.
-    pub fn select(&self, wanted: &Platform) -> Result<&Descriptor, NoPlatform> {
-        let usual = Platform::default();
-        self.manifests
-            .iter()
-            .filter_map(|entry| {
-                let platform = entry.platform.as_ref().unwrap_or(&usual);
-                wanted.distance(platform).map(|distance| (distance, entry))
-            })
-            .min_by_key(|(distance, _)| *distance)
-            .map(|(_, entry)| entry)
-            .ok_or_else(|| self.no_platform(wanted))
-    }
-
-    fn no_platform(&self, wanted: &Platform) -> NoPlatform {
-        // Attestations are listed as unknown/unknown; nobody looks for them here.
-        let is_known = |platform: &&Platform| platform.os != "unknown";
-        let mut offered: Vec<_> = self
-            .manifests
-            .iter()
-            .filter_map(|entry| entry.platform.as_ref())
-            .filter(is_known)
-            .map(Platform::to_string)
-            .collect();
-        offered.dedup();
-        NoPlatform {
-            wanted: wanted.to_string(),
-            offered,
+        let detail = &self.detail;
+        match self.kind {
+            ParseManifestErrorKind::Syntax => write!(f, "invalid manifest: {detail}"),
+            ParseManifestErrorKind::Schema1 => write!(
+                f,
+                "unsupported MediaType {detail:?}: Docker's schema 1 is obsolete, push the image again"
+            ),
+            ParseManifestErrorKind::Unknown => {
+                write!(f, "{detail:?} is neither an image manifest nor an index")
+            }
+            ParseManifestErrorKind::Ambiguous => f.write_str(
+                "ambiguous manifest: what says it is an index has the fields of an image, or the reverse",
+            ),
         }
     }
 }
 
-/// Says that an index has nothing for a platform, and what it has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoPlatform {
-    wanted: String,
-    offered: Vec<String>,
-}
-
-impl fmt::Display for NoPlatform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no image for {} in the index; it has ", self.wanted)?;
-        if self.offered.is_empty() {
-            return f.write_str("none for a platform");
-        }
-        f.write_str(&self.offered.join(", "))
-    }
-}
-
-impl std::error::Error for NoPlatform {}
+impl error::Error for ParseManifestError {}

@@ -1,142 +1,155 @@
-//! Comparing bytes with what a descriptor says of them, while they pass by.
+//! Checks that content is what its digest promised.
 
-use std::fmt;
+use std::{error, fmt};
 
 use crate::{Digest, Hasher};
 
-/// Checks bytes that come in pieces against a digest and, if it is known, a size.
+/// Checks content, as it passes, against its digest and size.
+///
+/// Content counts as good only after [`finish`](Self::finish) said so, and
+/// that must be asked after the last byte: a reader that stops early has
+/// checked nothing.
 ///
 /// ```
-/// use regimg_core::{Algorithm, Digest, VerifyErrorKind, Verifier};
+/// use regimg_core::{Algorithm, Digest, Verifier, VerifyErrorKind};
 ///
-/// let digest = Digest::of(Algorithm::Sha256, b"hello");
-/// let mut verifier = Verifier::new(&digest, Some(5));
-/// verifier.update(b"hel")?;
-/// verifier.update(b"lo")?;
+/// # fn main() -> Result<(), regimg_core::VerifyError> {
+/// let digest = Digest::of(Algorithm::Sha256, b"a layer");
+/// let mut verifier = Verifier::new(&digest, Some(7));
+/// verifier.update(b"a lay")?;
+/// verifier.update(b"er")?;
 /// verifier.finish()?;
 ///
-/// let mut short = Verifier::new(&digest, Some(5));
-/// short.update(b"hell")?;
-/// assert_eq!(short.finish().unwrap_err().kind(), VerifyErrorKind::TooShort);
-/// # Ok::<(), regimg_core::VerifyError>(())
+/// let mut verifier = Verifier::new(&digest, Some(7));
+/// verifier.update(b"a liar")?;
+/// assert_eq!(verifier.finish().unwrap_err().kind(), VerifyErrorKind::TooShort);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "bytes count as verified only after `finish`"]
+#[must_use = "content is verified only when `finish` returned `Ok`"]
 pub struct Verifier {
-    expected: Digest,
+    want: Digest,
     size: Option<u64>,
     hasher: Hasher,
     read: u64,
 }
 
+/// Says how content differs from what was promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyError {
+    want: Digest,
+    size: Option<u64>,
+    read: u64,
+    got: Option<Digest>,
+    kind: VerifyErrorKind,
+}
+
+/// How content differs from what was promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VerifyErrorKind {
+    /// More bytes came than promised.
+    TooLong,
+    /// Fewer bytes came than promised.
+    TooShort,
+    /// The number of bytes is right, as far as it is known, but the digest is
+    /// that of other content.
+    Digest,
+}
+
 impl Verifier {
-    /// Starts with no bytes. Without a size the digest alone decides.
-    pub fn new(expected: &Digest, size: Option<u64>) -> Self {
-        let hasher = Hasher::new(expected.algorithm());
+    /// Expects content with this digest and, if known, this size in bytes.
+    pub fn new(digest: &Digest, size: Option<u64>) -> Self {
         Self {
-            expected: expected.clone(),
+            want: digest.clone(),
             size,
-            hasher,
+            hasher: Hasher::new(digest.algorithm()),
             read: 0,
         }
     }
 
-    /// Adds bytes.
+    /// Takes the next piece of content.
     ///
     /// # Errors
     ///
-    /// More bytes than the size, at once: nobody needs to read on.
-    pub fn update(&mut self, bytes: &[u8]) -> Result<(), VerifyError> {
-        self.read = self.read.saturating_add(bytes.len() as u64);
+    /// Fails with [`VerifyErrorKind::TooLong`] as soon as more came than was
+    /// promised, so that endless content ends; every later call fails too.
+    pub fn update(&mut self, content: &[u8]) -> Result<(), VerifyError> {
+        self.read = self.read.saturating_add(content.len() as u64);
         if self.size.is_some_and(|size| self.read > size) {
             return Err(self.error(VerifyErrorKind::TooLong, None));
         }
-        self.hasher.update(bytes);
+        self.hasher.update(content);
         Ok(())
     }
 
-    /// Returns how many bytes were added.
+    /// Returns how many bytes came so far, which is where an interrupted
+    /// download goes on.
     pub fn read_bytes(&self) -> u64 {
         self.read
     }
 
-    /// Compares: the proof that the bytes are the ones that were named.
+    /// Says whether everything that came is exactly what was promised.
     ///
     /// # Errors
     ///
-    /// Fewer bytes than the size, or another digest.
-    pub fn finish(mut self) -> Result<(), VerifyError> {
-        if self.size.is_some_and(|size| self.read < size) {
-            return Err(self.error(VerifyErrorKind::TooShort, None));
+    /// Fails when bytes are missing, came in excess, or are others.
+    pub fn finish(self) -> Result<(), VerifyError> {
+        match self.size {
+            Some(size) if self.read > size => Err(self.error(VerifyErrorKind::TooLong, None)),
+            Some(size) if self.read < size => Err(self.error(VerifyErrorKind::TooShort, None)),
+            _ => self.compare(),
         }
-        let algorithm = self.expected.algorithm();
-        let actual = std::mem::replace(&mut self.hasher, Hasher::new(algorithm)).finish();
-        if actual == self.expected {
+    }
+
+    fn compare(self) -> Result<(), VerifyError> {
+        let got = self.hasher.clone().finish();
+        if got == self.want {
             return Ok(());
         }
-        Err(self.error(VerifyErrorKind::Digest, Some(actual)))
+        Err(self.error(VerifyErrorKind::Digest, Some(got)))
     }
 
-    fn error(&self, kind: VerifyErrorKind, actual: Option<Digest>) -> VerifyError {
+    fn error(&self, kind: VerifyErrorKind, got: Option<Digest>) -> VerifyError {
         VerifyError {
-            kind,
-            expected: self.expected.clone(),
-            actual,
+            want: self.want.clone(),
             size: self.size,
             read: self.read,
+            got,
+            kind,
         }
     }
-}
-
-/// Tells the ways apart in which bytes can be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum VerifyErrorKind {
-    /// More bytes than the descriptor says.
-    TooLong,
-    /// Fewer bytes than the descriptor says.
-    TooShort,
-    /// As many bytes as expected, but others.
-    Digest,
-}
-
-/// Says how bytes differ from what was named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VerifyError {
-    kind: VerifyErrorKind,
-    expected: Digest,
-    actual: Option<Digest>,
-    size: Option<u64>,
-    read: u64,
 }
 
 impl VerifyError {
-    /// Returns what is wrong.
+    /// Returns how the content differs.
     pub fn kind(&self) -> VerifyErrorKind {
         self.kind
+    }
+
+    /// Returns the digest that was promised.
+    pub fn digest(&self) -> &Digest {
+        &self.want
+    }
+
+    /// Returns how many bytes came.
+    pub fn read_bytes(&self) -> u64 {
+        self.read
     }
 }
 
 impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, read, .. } = self;
-        let size = self.size.unwrap_or_default();
-        match (self.kind, &self.actual) {
-            (VerifyErrorKind::TooLong, _) => {
-                write!(f, "{expected} is longer than its {size} bytes")
-            }
-            (VerifyErrorKind::TooShort, _) => {
-                write!(f, "{expected} ended after {read} of {size} bytes")
-            }
-            (VerifyErrorKind::Digest, Some(actual)) => {
-                write!(
-                    f,
-                    "expected {expected}, the {read} bytes that came are {actual}"
-                )
-            }
-            (VerifyErrorKind::Digest, None) => write!(f, "expected {expected}, other bytes came"),
+        let Self {
+            want, size, read, ..
+        } = self;
+        match (&self.got, size) {
+            (Some(got), _) => write!(f, "want {want}, got {got} in {read} bytes"),
+            (None, Some(size)) => write!(f, "want {want} in {size} bytes, got {read} bytes"),
+            (None, None) => write!(f, "want {want}, got {read} bytes"),
         }
     }
 }
 
-impl std::error::Error for VerifyError {}
+impl error::Error for VerifyError {}

@@ -1,8 +1,4 @@
-//! Names of registries, repositories and images.
-//!
-//! The rules are those of go-containerregistry's package `name`, which decide what
-//! pipelines may write: `alpine` is `index.docker.io/library/alpine`, and a first
-//! component is a registry if it has a dot or a colon or is `localhost`.
+//! Names of things in registries: hosts, repositories, tags and references.
 
 mod error;
 mod reference;

@@ -1,50 +1,66 @@
-//! A repository and which of its images is meant.
+//! A repository with the tag, the digest or both that pick an image in it.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use super::{ParseReferenceError, Repository, Tag};
+use super::{
+    Repository, Tag,
+    error::{Kind, ParseReferenceError},
+};
 use crate::Digest;
 
-/// Names an image: `repository[:tag][@digest]`.
+/// A repository with the tag, the digest, or both, of an image in it.
 ///
 /// ```
 /// use regimg_core::Reference;
 ///
-/// let reference = Reference::parse("ghcr.io/a/b:1.2")?;
-/// assert_eq!(reference.repository().to_string(), "ghcr.io/a/b");
+/// # fn main() -> Result<(), regimg_core::ParseReferenceError> {
+/// let reference = Reference::parse("ghcr.io/team/app:1.2")?;
+/// assert_eq!(reference.repository().to_string(), "ghcr.io/team/app");
 /// assert_eq!(reference.identifier().to_string(), "1.2");
-/// assert_eq!(Reference::parse("alpine")?.identifier().to_string(), "latest");
-/// # Ok::<(), regimg_core::ParseReferenceError>(())
+///
+/// let reference = Reference::parse("alpine")?;
+/// assert_eq!(reference.tag(), None);
+/// assert_eq!(reference.identifier().to_string(), "latest");
+/// # Ok(())
+/// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference {
     repository: Repository,
     tag: Option<Tag>,
     digest: Option<Digest>,
 }
 
+/// What picks a manifest in a repository: the text after `/manifests/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Identifier {
+    /// The manifest that the tag points at now.
+    Tag(Tag),
+    /// The one manifest with this digest.
+    Digest(Digest),
+}
+
 impl Reference {
-    /// Reads a reference.
+    /// Reads `repository[:tag][@digest]`.
+    ///
+    /// A colon starts a tag when no slash follows it, so `localhost:5000` is
+    /// Docker Hub's image `localhost` with the tag `5000`.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the repository, the tag or the digest.
-    pub fn parse(text: &str) -> Result<Self, ParseReferenceError> {
-        let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => (name, Some(parse_digest(text, digest)?)),
-            None => (text, None),
-        };
-        // A colon before a slash belongs to a port.
-        let (repository, tag) = match name.rsplit_once(':') {
-            Some((repository, tag)) if !tag.contains('/') => (repository, Some(Tag::parse(tag)?)),
-            _ => (name, None),
-        };
-        Ok(Self {
-            repository: Repository::parse(repository)?,
+    /// Fails when a part breaks its own rules, which are those of
+    /// [`Repository`], [`Tag`] and [`Digest`], and for a second `@`.
+    pub fn parse(reference: &str) -> Result<Self, ParseReferenceError> {
+        Self::from_text(reference).map_err(|kind| ParseReferenceError::new(reference, kind))
+    }
+
+    /// Puts a reference together from its parts.
+    pub fn new(repository: Repository, tag: Option<Tag>, digest: Option<Digest>) -> Self {
+        Self {
+            repository,
             tag,
             digest,
-        })
+        }
     }
 
     /// Returns the repository.
@@ -52,17 +68,18 @@ impl Reference {
         &self.repository
     }
 
-    /// Returns the tag, if one was written.
+    /// Returns the tag, if one is written out.
     pub fn tag(&self) -> Option<&Tag> {
         self.tag.as_ref()
     }
 
-    /// Returns the digest, if one was written.
+    /// Returns the digest, if one is written out.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }
 
-    /// Returns what to ask a registry for: the digest, else the tag, else `latest`.
+    /// Returns what to ask the registry for: the digest if there is one,
+    /// otherwise the tag, otherwise `latest`.
     pub fn identifier(&self) -> Identifier {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => Identifier::Digest(digest.clone()),
@@ -70,11 +87,19 @@ impl Reference {
             (None, None) => Identifier::Tag(Tag::latest()),
         }
     }
-}
 
-fn parse_digest(reference: &str, digest: &str) -> Result<Digest, ParseReferenceError> {
-    Digest::parse(digest)
-        .map_err(|error| ParseReferenceError::new("reference", reference, error.to_string()))
+    fn from_text(reference: &str) -> Result<Self, Kind> {
+        let (name, digest) = match reference.split_once('@') {
+            Some((_, digest)) if digest.contains('@') => return Err(Kind::TwoDigests),
+            Some((name, digest)) => (name, Some(Digest::parse(digest).map_err(Kind::Digest)?)),
+            None => (reference, None),
+        };
+        let (name, tag) = match name.rsplit_once(':') {
+            Some((name, tag)) if !tag.contains('/') => (name, Some(Tag::from_text(tag)?)),
+            _ => (name, None),
+        };
+        Ok(Self::new(Repository::from_name(name)?, tag, digest))
+    }
 }
 
 impl fmt::Display for Reference {
@@ -93,18 +118,26 @@ impl fmt::Display for Reference {
 impl FromStr for Reference {
     type Err = ParseReferenceError;
 
-    fn from_str(text: &str) -> Result<Self, ParseReferenceError> {
-        Self::parse(text)
+    fn from_str(reference: &str) -> Result<Self, Self::Err> {
+        Self::parse(reference)
     }
 }
 
-/// Says which image of a repository is meant: what stands after `/manifests/`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Identifier {
-    /// The image that a tag points at now.
-    Tag(Tag),
-    /// The image with these bytes.
-    Digest(Digest),
+impl Identifier {
+    /// Reads a digest when there is a colon in the text, otherwise a tag.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text is neither.
+    pub fn parse(identifier: &str) -> Result<Self, ParseReferenceError> {
+        let parsed = if identifier.contains(':') {
+            let digest = Digest::parse(identifier).map_err(Kind::Digest);
+            digest.map(Self::Digest)
+        } else {
+            Tag::from_text(identifier).map(Self::Tag)
+        };
+        parsed.map_err(|kind| ParseReferenceError::new(identifier, kind))
+    }
 }
 
 impl fmt::Display for Identifier {
@@ -113,6 +146,14 @@ impl fmt::Display for Identifier {
             Self::Tag(tag) => tag.fmt(f),
             Self::Digest(digest) => digest.fmt(f),
         }
+    }
+}
+
+impl FromStr for Identifier {
+    type Err = ParseReferenceError;
+
+    fn from_str(identifier: &str) -> Result<Self, Self::Err> {
+        Self::parse(identifier)
     }
 }
 

@@ -1,60 +1,65 @@
-//! A movable name of an image.
+//! A movable name for an image.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use super::ParseReferenceError;
+use super::error::{Kind, ParseReferenceError, Part};
 
-/// Names an image inside a repository until somebody moves the name.
+/// A movable name for an image within its repository.
 ///
-/// Source: OCI distribution specification, "Pulling manifests":
-/// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+/// It follows the [distribution specification]: 1 to 128 of the characters
+/// `A-Za-z0-9._-`, the first of them neither a dot nor a hyphen.
+///
+/// ```
+/// use regimg_core::Tag;
+///
+/// assert_eq!(Tag::parse("3.20-alpine").unwrap().as_str(), "3.20-alpine");
+/// assert!(Tag::parse("1.0.0+build").is_err());
+/// assert_eq!(Tag::latest().as_str(), "latest");
+/// ```
+///
+/// [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
 impl Tag {
+    const MAX: usize = 128;
+
     /// Reads a tag.
     ///
     /// # Errors
     ///
-    /// No characters, more than 128, or others than a tag may have.
-    pub fn parse(text: &str) -> Result<Self, ParseReferenceError> {
-        let failed = |problem: String| Err(ParseReferenceError::new("tag", text, problem));
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        match text.chars().next() {
-            None => return failed("is empty".to_owned()),
-            Some(first) if !is_word(first) => {
-                return failed(format!(
-                    "begins with {first:?}, not with a letter, a digit or '_'"
-                ));
-            }
-            Some(_) => {}
-        }
-        if let Some(other) = text
-            .chars()
-            .find(|c| !is_word(*c) && !matches!(c, '.' | '-'))
-        {
-            return failed(format!(
-                "{other:?} is not one of a-z, A-Z, 0-9, '_', '-', '.'"
-            ));
-        }
-        if text.len() > 128 {
-            return failed(format!(
-                "has {} characters, a tag has 128 at most",
-                text.len()
-            ));
-        }
-        Ok(Self(text.to_owned()))
+    /// Says which of the rules above is broken.
+    pub fn parse(tag: &str) -> Result<Self, ParseReferenceError> {
+        Self::from_text(tag).map_err(|kind| ParseReferenceError::new(tag, kind))
     }
 
-    /// Returns the tag that is meant when none is written: `latest`.
+    /// Returns `latest`, the tag meant when none is given.
     pub fn latest() -> Self {
         Self("latest".to_owned())
     }
 
-    /// Returns the text.
+    /// Returns the tag's text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub(super) fn from_text(tag: &str) -> Result<Self, Kind> {
+        let part = Part::Tag;
+        let Some(first) = tag.chars().next() else {
+            return Err(Kind::Empty(part));
+        };
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if let Some(found) = tag.chars().find(|&c| !allowed(c)) {
+            return Err(Kind::Character { part, found });
+        }
+        if matches!(first, '.' | '-') {
+            return Err(Kind::TagStart(first));
+        }
+        let (min, max) = (1, Self::MAX);
+        if tag.len() > max {
+            return Err(Kind::Length { part, min, max });
+        }
+        Ok(Self(tag.to_owned()))
     }
 }
 
@@ -64,16 +69,16 @@ impl fmt::Display for Tag {
     }
 }
 
-impl AsRef<str> for Tag {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
 impl FromStr for Tag {
     type Err = ParseReferenceError;
 
-    fn from_str(text: &str) -> Result<Self, ParseReferenceError> {
-        Self::parse(text)
+    fn from_str(tag: &str) -> Result<Self, Self::Err> {
+        Self::parse(tag)
+    }
+}
+
+impl AsRef<str> for Tag {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }

@@ -1,8 +1,11 @@
-//! regimg-core as its users see it.
+//! The crate as its users see it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod config;
 mod digest;
+mod index;
 mod manifest;
+mod media_type;
 mod name;
 mod platform;
