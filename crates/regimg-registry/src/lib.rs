@@ -1,1 +1,100 @@
-//! See the README.
+//! A careful client for OCI registries: what it hands out is verified, what breaks is resumed,
+//! what is busy is waited for, and secrets stay where they belong.
+//!
+//! It speaks the [distribution specification] to every registry in use, with their quirks, over
+//! HTTP/1.1 and HTTP/2, and tries each request again as its [`RetryPolicy`] says.
+//!
+//! ```
+//! use regimg_core::{Identifier, Platform, Reference};
+//! use regimg_registry::{Client, Config, Credential};
+//!
+//! # use regimg_tests::{Image, registry::Registry};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(example())
+//! # }
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = Registry::start();
+//! # server.publish("library/hello", "1.2", &Image::with_text("hello"));
+//! # let name = format!("{}/library/hello:1.2", server.host());
+//! let client = Client::new(Config::default(), Credential::Anonymous)?;
+//! // For example "ghcr.io/library/hello:1.2".
+//! let reference = Reference::parse(&name)?;
+//! let repository = client.repository(reference.repository());
+//!
+//! assert_eq!(repository.tags().await?, ["1.2"]);
+//!
+//! let image = repository.image(&reference.identifier(), &Platform::default()).await?;
+//! let regimg_core::Manifest::Image(manifest) = image.parse()? else { unreachable!() };
+//! for layer in &manifest.layers {
+//!     let mut blob = repository.open_blob(layer).await?;
+//!     while let Some(piece) = blob.next().await? {
+//!         println!("{} more bytes", piece.len());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does
+//!
+//! | Where | What |
+//! | --- | --- |
+//! | Address | `https`; then `http`, only for local hosts or with [`PlainHttp::Allowed`]. Certificates are always verified |
+//! | Greeting | `GET /v2/` once for each registry, however many ask at one time |
+//! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
+//! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
+//! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs |
+//! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
+//! | `429`, `503` | `Retry-After` holds back every request to the host |
+//! | `408` `429` `499` `500` `502` `503` `504` `522`, cuts, silence | tried again with growing waits |
+//! | `HEAD` manifest | `GET` instead, unless it answers 200 in full, 404 or 429 |
+//! | Manifests by tag | the digest is that of the bytes; headers are not believed |
+//! | Blobs | resumed by `Range` and `If-Range`; the last piece comes after the digest was found right |
+//! | `Link` | followed as it stands, on the same origin; circles end |
+//! | Uploads | `HEAD`, mount, `POST`, one `PATCH`, `PUT`; resumed by the upload's status; chunks after 413 |
+//!
+//! Dropping a future cancels what it does and leaves nothing behind but, for an upload, the
+//! registry's own session.
+//!
+//! # Events
+//!
+//! Through [`tracing`]: `WARN` for each wait, `DEBUG` for each request. Neither holds a secret.
+//!
+//! # Limits
+//!
+//! Manifests of 4 MiB, 8 indexes within indexes, 10 000 pages of tags, 16 requests and 4
+//! transfers at one time: all but the second are fields of [`Config`]. No blob is held in memory.
+//! A client lives in one tokio runtime with timers and I/O enabled.
+//!
+//! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+
+mod clock;
+mod config;
+
+mod blob;
+mod client;
+mod manifest;
+mod repository;
+mod tags;
+
+mod auth;
+mod ping;
+mod session;
+
+mod envelope;
+mod link;
+mod sync;
+mod transport;
+
+mod error;
+
+pub use auth::{Credential, CredentialError, CredentialSource};
+pub use blob::{BlobOutcome, BlobReader, BlobSource};
+pub use client::Client;
+pub use clock::{Clock, SystemClock};
+pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
+pub use error::{Error, ErrorKind};
+pub use manifest::ManifestOutcome;
+pub use repository::RepositoryClient;
+pub use tags::TagPages;
+pub use transport::Proxy;

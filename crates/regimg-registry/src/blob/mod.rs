@@ -1,0 +1,9 @@
+//! Blobs: layers and configurations, down and up.
+
+mod content_range;
+mod reader;
+mod source;
+mod upload;
+
+pub use reader::BlobReader;
+pub use source::{BlobOutcome, BlobSource};

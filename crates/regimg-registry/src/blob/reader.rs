@@ -1,0 +1,430 @@
+//! Downloads that survive cuts and are verified to the last byte.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
+use http::{HeaderValue, Method, StatusCode};
+use regimg_core::{Descriptor, Digest, Verifier, VerifyError};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::warn;
+use url::Url;
+
+use super::content_range::ContentRange;
+use crate::auth::scope::Scope;
+use crate::error::chain;
+use crate::session::{Call, Lane};
+use crate::transport::address::{self, PlainText};
+use crate::transport::{Outgoing, Redirects, Response, Retry};
+use crate::{Error, ErrorKind, RepositoryClient};
+
+/// Bytes since the last cut after which the next cut is forgiven.
+const PROGRESS: u64 = 1 << 20;
+
+/// How long the end of a complete body is waited for, to see that nothing follows.
+const END: Duration = Duration::from_secs(5);
+
+impl RepositoryClient {
+    /// Begins to download a blob. The reader counts among
+    /// [`Config::max_transfers`](crate::Config::max_transfers) until it is dropped; where too many
+    /// are open, this waits.
+    ///
+    /// A blob that the registry does not have is looked for at the descriptor's `urls`, by `https`
+    /// and without credentials.
+    pub async fn open_blob(&self, descriptor: &Descriptor) -> Result<BlobReader, Error> {
+        let permit = self.session().transfer().await;
+        let mut reader = BlobReader::new(self.clone(), descriptor.clone(), permit);
+        reader.open().await?;
+        Ok(reader)
+    }
+
+    /// Downloads a small blob as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] without any request when it has more than `limit` bytes.
+    pub async fn read_blob(&self, descriptor: &Descriptor, limit: u64) -> Result<Bytes, Error> {
+        if descriptor.size > limit {
+            let message = format!(
+                "blob {} has {} bytes, more than {limit}",
+                descriptor.digest, descriptor.size
+            );
+            return Err(Error::new(ErrorKind::TooLarge, message));
+        }
+        let mut reader = self.open_blob(descriptor).await?;
+        let mut content = BytesMut::new();
+        while let Some(piece) = reader.next().await? {
+            content.extend_from_slice(&piece);
+        }
+        Ok(content.freeze())
+    }
+
+    /// Reports whether the repository has a blob.
+    pub async fn blob_exists(&self, digest: &Digest) -> Result<bool, Error> {
+        self.has_blob(digest, Scope::pull(self.path())).await
+    }
+
+    pub(crate) async fn has_blob(&self, digest: &Digest, scope: Scope) -> Result<bool, Error> {
+        let mut request = self
+            .session()
+            .transport()
+            .outgoing(Method::HEAD, self.blob_url(digest).await?);
+        request.redirects = Redirects::Verified;
+        let call = Call {
+            request,
+            scopes: vec![scope],
+            lane: Lane::Request,
+        };
+        let accepted = [StatusCode::OK, StatusCode::NOT_FOUND];
+        let response = self.session().request(&call, &accepted).await?;
+        Ok(response.status() == StatusCode::OK)
+    }
+
+    async fn blob_url(&self, digest: &Digest) -> Result<Url, Error> {
+        self.url(&format!("blobs/{digest}")).await
+    }
+}
+
+/// A blob on its way down.
+///
+/// Cut connections are taken up where they broke. The last piece is handed out only after the
+/// digest of the whole was found to be right, so whoever has seen `None` has seen the blob.
+pub struct BlobReader {
+    repository: RepositoryClient,
+    descriptor: Descriptor,
+    /// `None` once the blob was verified, or was found to be wrong.
+    verifier: Option<Verifier>,
+    response: Option<Response>,
+    /// Where the blob is, when the registry itself does not have it.
+    elsewhere: Option<Url>,
+    /// Bytes at the beginning of the response that were handed out before.
+    skip: u64,
+    /// Bytes handed out.
+    offset: u64,
+    etag: Option<HeaderValue>,
+    cuts: Cuts,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How patiently cuts are met.
+struct Cuts {
+    /// Where the last one was.
+    offset: u64,
+    in_a_row: u32,
+    retry: Retry,
+}
+
+impl BlobReader {
+    fn new(
+        repository: RepositoryClient,
+        descriptor: Descriptor,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let retry = repository.session().transport().retry();
+        Self {
+            verifier: Some(Verifier::new(&descriptor.digest, Some(descriptor.size))),
+            repository,
+            descriptor,
+            response: None,
+            elsewhere: None,
+            skip: 0,
+            offset: 0,
+            etag: None,
+            cuts: Cuts {
+                offset: 0,
+                in_a_row: 0,
+                retry,
+            },
+            _permit: permit,
+        }
+    }
+
+    /// Returns the next piece, `None` after the end of the verified blob. May be cancelled
+    /// and called again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Digest`] for other bytes than promised, [`ErrorKind::Interrupted`] when the
+    /// connection broke too often. After an error there are no more pieces.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        while self.verifier.is_some() {
+            match self.piece().await {
+                Ok(Some(piece)) => match self.take(piece).await {
+                    Ok(Some(piece)) => return Ok(Some(piece)),
+                    Ok(None) => {}
+                    Err(error) => return Err(self.fail(error)),
+                },
+                Ok(None) => {
+                    self.finish().map_err(|error| self.fail(error))?;
+                }
+                Err(error) => {
+                    self.response = None;
+                    if let Err(error) = self.endure(error).await {
+                        return Err(self.fail(error));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.response.is_none()
+            && let Err(error) = self.open().await
+        {
+            // Opening has had its own tries.
+            return Err(error.permanent());
+        }
+        match &mut self.response {
+            Some(response) => response.chunk().await,
+            None => Ok(None),
+        }
+    }
+
+    fn fail(&mut self, error: Error) -> Error {
+        self.verifier = None;
+        self.response = None;
+        error
+    }
+
+    /// Leaves out what was handed out before, and hashes the rest.
+    async fn take(&mut self, mut piece: Bytes) -> Result<Option<Bytes>, Error> {
+        let known = usize::try_from(self.skip)
+            .unwrap_or(usize::MAX)
+            .min(piece.len());
+        self.skip -= known as u64;
+        piece = piece.split_off(known);
+        if piece.is_empty() {
+            return Ok(None);
+        }
+        if let Some(verifier) = &mut self.verifier {
+            verifier
+                .update(&piece)
+                .map_err(|error| self.mismatch(error))?;
+        }
+        self.offset += piece.len() as u64;
+        if self.offset == self.descriptor.size {
+            self.expect_end().await?;
+            self.finish()?;
+        }
+        Ok(Some(piece))
+    }
+
+    /// Sees that nothing follows. How the connection ends does not matter any more.
+    async fn expect_end(&mut self) -> Result<(), Error> {
+        let Some(response) = &mut self.response else {
+            return Ok(());
+        };
+        let after = tokio::time::timeout(END, response.chunk()).await;
+        match (after, &mut self.verifier) {
+            (Ok(Ok(Some(more))), Some(verifier)) => {
+                verifier.update(&more).map_err(|error| self.mismatch(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares the digest. A body that ends in good order but too early is as wrong as any other.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.response = None;
+        match self.verifier.take() {
+            Some(verifier) => verifier.finish().map_err(|error| self.mismatch(error)),
+            None => Ok(()),
+        }
+    }
+
+    fn mismatch(&self, error: VerifyError) -> Error {
+        self.wrong("sent another blob than asked for")
+            .with_source(error)
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        let host = match &self.elsewhere {
+            Some(url) => address::authority(url),
+            None => self.repository.session().registry().host().to_owned(),
+        };
+        Error::new(ErrorKind::Digest, format!("{host} {what}"))
+    }
+
+    /// Decides whether a cut is worth another try, and waits for it.
+    async fn endure(&mut self, error: Error) -> Result<(), Error> {
+        if !error.is_transient() {
+            return Err(error);
+        }
+        let transport = self.repository.session().transport();
+        if self.offset - self.cuts.offset >= PROGRESS {
+            self.cuts = Cuts {
+                offset: self.offset,
+                in_a_row: 0,
+                retry: transport.retry(),
+            };
+            warn!(
+                "transient error: {}; resuming at byte {}",
+                chain(&error),
+                self.offset
+            );
+            return Ok(());
+        }
+        self.cuts.in_a_row += 1;
+        self.cuts.offset = self.offset;
+        if self.cuts.in_a_row >= transport.config().retry.max_stalls {
+            return Err(error.with_attempts(self.cuts.in_a_row));
+        }
+        self.cuts.retry.pause(error).await
+    }
+
+    /// Asks for what is missing, always the registry first: the address that it redirects to may
+    /// be good for a short time only.
+    async fn open(&mut self) -> Result<(), Error> {
+        let response = match &self.elsewhere {
+            Some(url) => self.ask_elsewhere(url.clone()).await?,
+            None => match self.ask_registry().await {
+                Ok(response) => response,
+                Err(error) if error.is_not_found() && !self.descriptor.urls.is_empty() => {
+                    self.search(error).await?
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.skip = self.beginning(&response)?;
+        if self.offset == 0 {
+            self.etag = response
+                .headers()
+                .get(ETAG)
+                .filter(|etag| !etag.as_bytes().starts_with(b"W/"))
+                .cloned();
+        }
+        self.response = Some(response);
+        Ok(())
+    }
+
+    async fn ask_registry(&self) -> Result<Response, Error> {
+        let url = self.repository.blob_url(&self.descriptor.digest).await?;
+        let call = Call {
+            request: self.request(url),
+            scopes: vec![Scope::pull(self.repository.path())],
+            lane: Lane::Transfer,
+        };
+        self.repository
+            .session()
+            .request(&call, &[StatusCode::OK, StatusCode::PARTIAL_CONTENT])
+            .await
+    }
+
+    /// Tries the descriptor's own addresses in turn; if none will do, the registry's answer stands.
+    async fn search(&mut self, refusal: Error) -> Result<Response, Error> {
+        for text in self.descriptor.urls.clone() {
+            let Ok(url) = Url::parse(&text) else { continue };
+            match self.ask_elsewhere(url.clone()).await {
+                Ok(response) => {
+                    self.elsewhere = Some(url);
+                    return Ok(response);
+                }
+                Err(error) => warn!(
+                    "blob {} is not at {}: {}",
+                    self.descriptor.digest,
+                    address::redacted(&url),
+                    chain(&error)
+                ),
+            }
+        }
+        Err(refusal)
+    }
+
+    async fn ask_elsewhere(&self, url: Url) -> Result<Response, Error> {
+        let base = self.repository.session().base().await?;
+        address::check(&url, &base, PlainText::Keep)?;
+        if url.scheme() != "https" && !address::same_origin(&url, &base) {
+            let message = format!("{} is no https address", address::redacted(&url));
+            return Err(Error::new(ErrorKind::Refused, message).at(&url));
+        }
+        let transport = self.repository.session().transport();
+        let mut retry = transport.retry();
+        loop {
+            transport.pass(&url).await;
+            let error = match transport.send(&self.request(url.clone()), None).await {
+                Ok(response)
+                    if matches!(
+                        response.status(),
+                        StatusCode::OK | StatusCode::PARTIAL_CONTENT
+                    ) =>
+                {
+                    return Ok(response);
+                }
+                Ok(response) => response.into_error().await,
+                Err(error) => error,
+            };
+            retry.pause(error).await?;
+        }
+    }
+
+    fn request(&self, url: Url) -> Outgoing<'static> {
+        let mut request = self
+            .repository
+            .session()
+            .transport()
+            .outgoing(Method::GET, url);
+        request.redirects = Redirects::Verified;
+        if self.offset > 0 {
+            let range = HeaderValue::from_str(&format!("bytes={}-", self.offset));
+            request
+                .headers
+                .insert(RANGE, range.expect("digits are fit for a header"));
+            if let Some(etag) = &self.etag {
+                request.headers.insert(IF_RANGE, etag.clone());
+            }
+        }
+        request
+    }
+
+    /// Returns how much of the response was handed out before.
+    fn beginning(&self, response: &Response) -> Result<u64, Error> {
+        let size = self.descriptor.size;
+        if response.status() == StatusCode::OK {
+            let length = response
+                .header(CONTENT_LENGTH.as_str())
+                .and_then(|length| length.parse::<u64>().ok());
+            return match length {
+                Some(length) if length != size => {
+                    Err(self.wrong(&format!("sends {length} bytes for a blob of {size}")))
+                }
+                _ => Ok(self.offset),
+            };
+        }
+        let range = response
+            .header(CONTENT_RANGE.as_str())
+            .and_then(ContentRange::parse);
+        let Some(range) = range else {
+            return Err(self.misplaced("a part without saying which", response.url()));
+        };
+        if range.total.is_some_and(|total| total != size) {
+            return Err(self.wrong("has another blob now than at the beginning of the download"));
+        }
+        // A part that begins too early holds what is missing too.
+        self.offset.checked_sub(range.first).ok_or_else(|| {
+            self.misplaced(
+                &format!("bytes from {} on instead of {}", range.first, self.offset),
+                response.url(),
+            )
+        })
+    }
+
+    fn misplaced(&self, what: &str, url: &Url) -> Error {
+        let message = format!(
+            "{} sent {what} of blob {}",
+            address::authority(url),
+            self.descriptor.digest
+        );
+        Error::new(ErrorKind::Protocol, message).at(url)
+    }
+}
+
+impl fmt::Debug for BlobReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobReader")
+            .field("digest", &self.descriptor.digest)
+            .field("offset", &self.offset)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,293 @@
+//! What can go wrong, told so that a person knows whom to ask.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use url::Url;
+
+use crate::envelope::Envelope;
+use crate::transport::address::{authority, redacted};
+
+/// A request that did not do what was asked.
+///
+/// `Display` names the host and what it answered, this level only: the cause, when there is one,
+/// stands in [`source`](StdError::source). No credential, token or signed address is ever part of it.
+#[derive(Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    host: String,
+    url: Option<String>,
+    status: Option<StatusCode>,
+    codes: Vec<String>,
+    attempts: u32,
+    hint: Option<String>,
+    retry_after: Option<Duration>,
+    patience: Option<Patience>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+/// What a caller may want to tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The registry has no such repository, tag, manifest or blob.
+    NotFound,
+    /// Credentials are missing or were not accepted.
+    Unauthorized,
+    /// The credentials are known and do not suffice.
+    Denied,
+    /// Too many requests, and waiting did not help or would have lasted too long.
+    RateLimited,
+    /// The registry is out of order.
+    Unavailable,
+    /// The registry refused the request for another reason.
+    Rejected,
+    /// The bytes received are not the ones that the digest or size promises.
+    Digest,
+    /// The answer breaks the specification.
+    Protocol,
+    /// The certificate or the handshake was not acceptable.
+    Tls,
+    /// No connection could be made.
+    Connect,
+    /// A connection broke, or fell silent for too long.
+    Interrupted,
+    /// Following the answer would have been dangerous, so it was not done.
+    Refused,
+    /// The answer is larger than allowed.
+    TooLarge,
+    /// The index holds no image for the platform, or too many levels.
+    NoPlatform,
+    /// The manifest is of a kind that nothing can be made of, such as Docker's first schema.
+    Unsupported,
+    /// The credential could not be produced.
+    Credential,
+    /// A setting cannot be used, such as a certificate that is none.
+    Configuration,
+    /// The blob to push could not be read.
+    Source,
+}
+
+/// For how long a failure is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the retry policy lasts: the host is there and will recover.
+    Long,
+    /// A few times: the host may be wrong altogether.
+    Short,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            host: String::new(),
+            url: None,
+            status: None,
+            codes: Vec::new(),
+            attempts: 0,
+            hint: None,
+            retry_after: None,
+            patience: None,
+            source: None,
+        }))
+    }
+
+    /// An answer that is no success, with what its body says.
+    pub(crate) fn answer(url: &Url, status: StatusCode, envelope: Envelope) -> Self {
+        let mut error = Self::new(kind_of(status), envelope.message).at(url);
+        error.0.status = Some(status);
+        error.0.codes = envelope.codes;
+        error.0.patience = is_temporary(status).then_some(Patience::Long);
+        error
+    }
+
+    pub(crate) fn at(mut self, url: &Url) -> Self {
+        self.0.host = authority(url);
+        self.0.url = Some(redacted(url));
+        self
+    }
+
+    pub(crate) fn with_source(
+        mut self,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(Arc::from(source.into()));
+        self
+    }
+
+    pub(crate) fn with_patience(mut self, patience: Patience) -> Self {
+        self.0.patience = Some(patience);
+        self
+    }
+
+    /// Marks the error as one that another try cannot cure.
+    pub(crate) fn permanent(mut self) -> Self {
+        self.0.patience = None;
+        self
+    }
+
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = self.0.attempts.max(attempts);
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn patience(&self) -> Option<Patience> {
+        self.0.patience
+    }
+
+    /// How long the registry asked to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Returns what a caller may branch on.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Returns the HTTP status of the answer, when there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status.map(|status| status.as_u16())
+    }
+
+    /// Returns the codes of the
+    /// [error envelope](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes),
+    /// such as `MANIFEST_UNKNOWN`.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.0.codes.iter().map(String::as_str)
+    }
+
+    /// Returns the address that was asked, without credentials and without what a query may hide.
+    pub fn url(&self) -> Option<&str> {
+        self.0.url.as_deref()
+    }
+
+    /// Returns how often the request was sent; 0 when it never was.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Returns what to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Reports whether the registry answered 404, whatever the body said.
+    pub fn is_not_found(&self) -> bool {
+        self.0.kind == ErrorKind::NotFound
+    }
+
+    /// Reports whether the registry answered that nothing was ever pushed to this repository.
+    ///
+    /// GCR and Artifact Registry say `NOT_FOUND` where others say `NAME_UNKNOWN`.
+    pub fn is_new_repository(&self) -> bool {
+        self.is_not_found()
+            && self
+                .codes()
+                .any(|code| matches!(code, "NAME_UNKNOWN" | "NOT_FOUND"))
+    }
+
+    /// Reports whether the same request may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.0.patience.is_some()
+    }
+}
+
+/// Joins an error and its causes with `: `.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn kind_of(status: StatusCode) -> ErrorKind {
+    match status {
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        StatusCode::UNAUTHORIZED => ErrorKind::Unauthorized,
+        StatusCode::FORBIDDEN => ErrorKind::Denied,
+        StatusCode::TOO_MANY_REQUESTS => ErrorKind::RateLimited,
+        status if status.is_client_error() => ErrorKind::Rejected,
+        status if status.is_server_error() => ErrorKind::Unavailable,
+        _ => ErrorKind::Protocol,
+    }
+}
+
+/// 499 and 522 are what proxies in front of registries say about a connection lost behind them.
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(
+        status.as_u16(),
+        408 | 429 | 499 | 500 | 502 | 503 | 504 | 522
+    )
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let Some(status) = inner.status else {
+            return f.write_str(&inner.message);
+        };
+        write!(f, "{}", status.as_u16())?;
+        match (inner.codes.first(), status.canonical_reason()) {
+            (Some(code), _) => write!(f, " {code}")?,
+            (None, Some(reason)) => write!(f, " {reason}")?,
+            (None, None) => {}
+        }
+        write!(f, " from {}", inner.host)?;
+        if !inner.message.is_empty() {
+            write!(f, ": {}", inner.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        f.debug_struct("Error")
+            .field("kind", &inner.kind)
+            .field("display", &self.to_string())
+            .field("url", &inner.url)
+            .field("attempts", &inner.attempts)
+            .field("hint", &inner.hint)
+            .field("source", &inner.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn StdError + 'static))
+    }
+}

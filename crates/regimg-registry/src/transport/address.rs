@@ -1,0 +1,225 @@
+//! Addresses: which are the same place, which are safe to follow, and how to print them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::{Error, ErrorKind};
+
+/// Query parameters that are no secret and help to understand a log line.
+const PRINTABLE: [&str; 9] = [
+    "n",
+    "last",
+    "digest",
+    "digest-algorithm",
+    "mount",
+    "from",
+    "scope",
+    "service",
+    "artifactType",
+];
+
+/// Returns `host` or `host:port` as it stands in the address.
+pub(crate) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Returns the address without user name, password, fragment and unknown query values.
+pub(crate) fn redacted(url: &Url) -> String {
+    let mut text = format!("{}://{}{}", url.scheme(), authority(url), url.path());
+    for (position, (key, value)) in url.query_pairs().enumerate() {
+        text.push(if position == 0 { '?' } else { '&' });
+        let shown = if PRINTABLE.contains(&key.as_ref()) {
+            value.as_ref()
+        } else {
+            "…"
+        };
+        text.extend([key.as_ref(), "=", shown]);
+    }
+    text
+}
+
+/// Reports whether both addresses have the same scheme, host and port: only then may what is
+/// secret to one be shown to the other.
+pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && same_host(one, other)
+        && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Reports whether both addresses lead to the same machine by name, whatever the port.
+pub(crate) fn same_host(one: &Url, other: &Url) -> bool {
+    one.host().is_some() && one.host() == other.host()
+}
+
+/// Turns an `http` address of the registry itself into the scheme that was agreed with it.
+///
+/// Registries behind a proxy that ends TLS believe they speak plain `http` and say so in
+/// `Location` and `Link`.
+pub(crate) fn with_agreed_scheme(mut url: Url, base: &Url) -> Url {
+    if url.scheme() == "http" && base.scheme() == "https" && authority(&url) == authority(base) {
+        // Between `http` and `https` a change of scheme cannot fail.
+        let _ = url.set_scheme("https");
+    }
+    url
+}
+
+/// What an address that somebody else chose may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlainText {
+    /// Plain `http` only where the address that led here was plain already.
+    Keep,
+    /// Plain `http` even after `https`, for bytes that a digest will vouch for.
+    Accept,
+}
+
+/// Checks an address that came out of an answer of `from`, before anything is sent there.
+///
+/// Literal addresses of private and local networks are refused unless they are where the answer
+/// came from: a registry must not make us ask the machine's neighbours or a cloud's metadata
+/// service.
+pub(crate) fn check(url: &Url, from: &Url, plain: PlainText) -> Result<(), Error> {
+    let refuse = |why: String| {
+        let text = format!(
+            "refused to go from {} to {}: {why}",
+            authority(from),
+            redacted(url)
+        );
+        Err(Error::new(ErrorKind::Refused, text).at(from))
+    };
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return refuse(format!("{:?} is no web address", url.scheme()));
+    }
+    if url.scheme() == "http" && from.scheme() == "https" && plain == PlainText::Keep {
+        return refuse("it leaves https for http".to_owned());
+    }
+    if !same_host(url, from) && is_internal(url) {
+        return refuse("it is an address of a private network".to_owned());
+    }
+    Ok(())
+}
+
+fn is_internal(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => is_internal_v4(address),
+        Some(Host::Ipv6(address)) => is_internal_v6(address),
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
+fn is_internal_v4(address: Ipv4Addr) -> bool {
+    address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || address.octets()[0] == 0
+        // Shared address space of carriers, RFC 6598; a cloud keeps its metadata service there.
+        || (address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64)
+}
+
+fn is_internal_v6(address: Ipv6Addr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => is_internal_v4(address),
+        IpAddr::V6(address) => {
+            address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn printed_addresses_hold_no_secrets() {
+        let printed = redacted(&url(
+            "https://user:pass@h:5000/v2/a?n=5&last=b&X-Amz-Signature=abc#f",
+        ));
+        assert_eq!(printed, "https://h:5000/v2/a?n=5&last=b&X-Amz-Signature=…");
+    }
+
+    #[test]
+    fn origins() {
+        assert!(same_origin(&url("https://a/x"), &url("https://a:443/y")));
+        assert!(!same_origin(&url("https://a/"), &url("http://a/")));
+        assert!(!same_origin(&url("https://a/"), &url("https://a:444/")));
+        assert!(!same_origin(&url("https://a/"), &url("https://b/")));
+        let agreed = |text, base| with_agreed_scheme(url(text), &url(base)).to_string();
+        assert_eq!(agreed("http://a/x", "https://a/"), "https://a/x");
+        assert_eq!(
+            agreed("http://a:5000/x", "https://a:5000/"),
+            "https://a:5000/x"
+        );
+        assert_eq!(agreed("http://a:80/x", "https://a:5000/"), "http://a/x");
+        assert_eq!(agreed("http://b/x", "https://a/"), "http://b/x");
+        assert_eq!(agreed("https://a/x", "http://a/"), "https://a/x");
+    }
+
+    #[track_caller]
+    fn check(to: &str, from: &str, plain: PlainText, wanted: Option<&str>) {
+        let got = super::check(&url(to), &url(from), plain)
+            .err()
+            .map(|error| error.to_string());
+        match (got, wanted) {
+            (Some(got), Some(wanted)) => assert!(got.contains(wanted), "{got}"),
+            (got, wanted) => assert_eq!(got.as_deref(), wanted, "{to} from {from}"),
+        }
+    }
+
+    #[test]
+    fn dangerous_addresses_are_refused() {
+        use PlainText::{Accept, Keep};
+        check("https://cdn/x", "https://a/", Keep, None);
+        check("http://cdn/x", "https://a/", Keep, Some("leaves https"));
+        check("http://cdn/x", "https://a/", Accept, None);
+        check("http://cdn/x", "http://a/", Keep, None);
+        check(
+            "file:///etc/passwd",
+            "https://a/",
+            Accept,
+            Some("no web address"),
+        );
+        check("ftp://cdn/x", "https://a/", Accept, Some("no web address"));
+        for host in [
+            "10.0.0.1",
+            "172.16.9.9",
+            "192.168.1.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.100.100.200",
+            "[::1]",
+            "[::]",
+            "[fd00::1]",
+            "[fe80::1]",
+            "[::ffff:10.0.0.1]",
+            "2130706433",
+            "0x7f.1",
+        ] {
+            check(
+                &format!("https://{host}/x"),
+                "https://a/",
+                Keep,
+                Some("private network"),
+            );
+            check(
+                &format!("https://{host}:444/x"),
+                &format!("https://{host}/"),
+                Keep,
+                None,
+            );
+        }
+        check("https://8.8.8.8/x", "https://a/", Keep, None);
+        check("https://[2001:4860:4860::8888]/x", "https://a/", Keep, None);
+    }
+}

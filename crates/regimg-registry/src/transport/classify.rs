@@ -1,0 +1,156 @@
+//! What a failed exchange means: where it broke, and whether it is worth another try.
+//!
+//! Errors of HTTP libraries nest. What counts is the innermost one, and the stage at which it
+//! struck; texts and the outer library's own kinds change with its versions and are not used.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use url::Url;
+
+use super::address::authority;
+use crate::error::Patience;
+use crate::{Error, ErrorKind};
+
+/// Explains a request that got no response.
+pub(crate) fn unsent(url: &Url, error: &reqwest::Error) -> Error {
+    let host = authority(url);
+    if let Some(failure) = find::<SourceFailure>(error) {
+        return source_failed(url, failure);
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return untrusted(url, tls);
+    }
+    let cause = Cause::new(innermost(error));
+    if error.is_connect() || error.is_builder() {
+        let failure = Error::new(ErrorKind::Connect, format!("could not connect to {host}"))
+            .at(url)
+            .with_source(cause);
+        return if error.is_dns() || error.is_builder() {
+            failure
+        } else {
+            failure.with_patience(Patience::Short)
+        };
+    }
+    let garbage = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let failure = if garbage {
+        Error::new(
+            ErrorKind::Protocol,
+            format!("{host} did not answer in HTTP"),
+        )
+        .with_patience(Patience::Short)
+    } else {
+        Error::new(
+            ErrorKind::Interrupted,
+            format!("the connection to {host} broke"),
+        )
+        .with_patience(Patience::Long)
+    };
+    failure.at(url).with_source(cause)
+}
+
+/// Explains a response whose body broke off.
+pub(crate) fn cut(url: &Url, error: &reqwest::Error) -> Error {
+    let message = format!("the answer of {} broke off", authority(url));
+    Error::new(ErrorKind::Interrupted, message)
+        .at(url)
+        .with_source(Cause::new(innermost(error)))
+        .with_patience(Patience::Long)
+}
+
+/// Explains a wait that lasted too long.
+pub(crate) fn silent(url: &Url, stage: &str, waited: std::time::Duration) -> Error {
+    let message = format!(
+        "{} was silent for {} {stage}",
+        authority(url),
+        super::retry::spelled(waited)
+    );
+    Error::new(ErrorKind::Interrupted, message)
+        .at(url)
+        .with_patience(Patience::Long)
+}
+
+fn source_failed(url: &Url, failure: &SourceFailure) -> Error {
+    Error::new(ErrorKind::Source, failure.0.clone()).at(url)
+}
+
+/// A server that does not speak TLS at all is told from one that is not trusted.
+fn untrusted(url: &Url, tls: &rustls::Error) -> Error {
+    let host = authority(url);
+    let error = if matches!(tls, rustls::Error::InvalidMessage(_)) {
+        Error::new(ErrorKind::Connect, format!("{host} does not speak TLS"))
+            .with_hint("the registry may speak plain http, which has to be allowed")
+    } else {
+        Error::new(ErrorKind::Tls, format!("no trusted connection to {host}"))
+            .with_hint(tls_hint(tls))
+    };
+    error.at(url).with_source(Cause::new(tls))
+}
+
+fn tls_hint(error: &rustls::Error) -> &'static str {
+    use rustls::CertificateError::{
+        BadSignature, NotValidForName, NotValidForNameContext, UnknownIssuer,
+    };
+    match error {
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
+            "the certificate is signed by nobody known here; add its authority to ca_certs"
+        }
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
+            "the certificate is for another name; check the repository's host"
+        }
+        rustls::Error::InvalidCertificate(_) => "the registry's certificate has to be replaced",
+        _ => "the registry may accept other versions of TLS only, or want a client certificate",
+    }
+}
+
+/// What our own side of an upload reports through the HTTP library.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceFailure(pub(crate) String);
+
+impl fmt::Display for SourceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for SourceFailure {}
+
+/// The text of an inner error, cut loose from the library that made it.
+#[derive(Debug)]
+pub(crate) struct Cause(String);
+
+impl Cause {
+    fn new(error: &(dyn StdError + 'static)) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Cause {}
+
+/// Steps inwards. An `io::Error` hides what it wraps from `source`, so it is asked by `get_ref`.
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref)
+    {
+        Some(wrapped) => Some(wrapped as &(dyn StdError + 'static)),
+        None => error.source(),
+    }
+}
+
+fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    std::iter::successors(Some(error), |error| inner(*error))
+        .last()
+        .unwrap_or(error)
+}
+
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    std::iter::successors(Some(error), |error| inner(*error)).find_map(|error| error.downcast_ref())
+}

@@ -1,0 +1,100 @@
+//! One answer: its head, and its body piece by piece.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::OwnedSemaphorePermit;
+use url::Url;
+
+use super::address::authority;
+use super::classify;
+use crate::envelope;
+use crate::{Error, ErrorKind};
+
+/// Bytes of a failed answer's body that are read for its message.
+const ENVELOPE_LIMIT: u64 = 64 << 10;
+
+/// An answer whose body has not been read yet.
+pub(crate) struct Response {
+    inner: reqwest::Response,
+    url: Url,
+    idle: Duration,
+    /// How long a 429 or 503 asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+    /// Held until the body is read or dropped, so that the limit covers the whole exchange.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Response {
+    pub(crate) fn new(inner: reqwest::Response, url: Url, idle: Duration) -> Self {
+        Self {
+            inner,
+            url,
+            idle,
+            retry_after: None,
+            permit: None,
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    pub(crate) fn version(&self) -> http::Version {
+        self.inner.version()
+    }
+
+    /// Returns the address that answered, after redirects.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Returns a header's value, if it is there once at least and is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers().get(name)?.to_str().ok()
+    }
+
+    /// Returns the next piece of the body.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match tokio::time::timeout(self.idle, self.inner.chunk()).await {
+            Ok(Ok(piece)) => Ok(piece),
+            Ok(Err(error)) => Err(classify::cut(&self.url, &error)),
+            Err(_) => Err(classify::silent(&self.url, "within an answer", self.idle)),
+        }
+    }
+
+    /// Reads the whole body, which must not be longer than `limit` bytes.
+    pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
+        let mut body = BytesMut::new();
+        while let Some(piece) = self.chunk().await? {
+            if (body.len() + piece.len()) as u64 > limit {
+                let message = format!(
+                    "the answer of {} is longer than {limit} bytes",
+                    authority(&self.url)
+                );
+                return Err(Error::new(ErrorKind::TooLarge, message).at(&self.url));
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
+    }
+
+    /// Makes the error that this answer is, with what its body says.
+    pub(crate) async fn into_error(mut self) -> Error {
+        let mut body = BytesMut::new();
+        // A body that breaks off or is endless still has a beginning worth showing.
+        while let Ok(Some(piece)) = self.chunk().await {
+            body.extend_from_slice(&piece);
+            if body.len() as u64 > ENVELOPE_LIMIT {
+                break;
+            }
+        }
+        Error::answer(&self.url, self.status(), envelope::parse(&body))
+            .with_retry_after(self.retry_after)
+    }
+}

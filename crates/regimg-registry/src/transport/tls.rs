@@ -1,0 +1,203 @@
+//! Whom to trust: the system's certificates and those that the user names.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+
+use crate::{Error, ErrorKind};
+
+/// Builds the configuration of every TLS connection of one client.
+///
+/// The system's certificates are found as OpenSSL finds them (`SSL_CERT_FILE` and `SSL_CERT_DIR`
+/// included); that there are none is no error until a server has to be verified by them.
+pub(crate) fn config(ca_certs: &[String]) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let given = given_certificates(ca_certs)?;
+    let verifier = Verifier::new(given, provider.clone())?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(unusable)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn unusable(error: rustls::Error) -> Error {
+    Error::new(ErrorKind::Configuration, "TLS cannot be set up").with_source(error)
+}
+
+/// Reads the user's PEM texts; each must hold at least one certificate.
+fn given_certificates(texts: &[String]) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut certificates = Vec::new();
+    for (position, text) in texts.iter().enumerate() {
+        let before = certificates.len();
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            certificates
+                .push(certificate.map_err(|error| bad_entry(position, &error.to_string()))?);
+        }
+        if certificates.len() == before {
+            return Err(bad_entry(position, "it holds no PEM certificate"));
+        }
+        let mut probe = RootCertStore::empty();
+        for certificate in &certificates[before..] {
+            probe
+                .add(certificate.clone())
+                .map_err(|error| bad_entry(position, &error.to_string()))?;
+        }
+    }
+    Ok(certificates)
+}
+
+fn bad_entry(position: usize, why: &str) -> Error {
+    let message = format!(
+        "failed to append registry certificate: entry {} of ca_certs: {why}",
+        position + 1
+    );
+    Error::new(ErrorKind::Configuration, message)
+}
+
+/// Verifies servers as rustls does, and besides accepts a server that presents a certificate
+/// which the user named, byte for byte.
+///
+/// `openssl req -x509` marks what it makes as a certificate authority, and labs use the result as
+/// the server's own certificate. Go accepts that; rustls refuses a certificate authority in this
+/// place ([rustls/webpki#205](https://github.com/rustls/webpki/issues/205)). Name and dates are
+/// checked here too, and possession of the key by the handshake itself.
+struct Verifier {
+    /// `None` when there is no certificate at all, neither the system's nor the user's.
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    given: Vec<CertificateDer<'static>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    fn new(
+        given: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
+        let mut roots = RootCertStore::empty();
+        // Systems carry certificates that nothing can parse; those are left out, as everywhere.
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        roots.add_parsable_certificates(given.iter().cloned());
+        Self::with_roots(roots, given, provider)
+    }
+
+    fn with_roots(
+        roots: RootCertStore,
+        given: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Self, Error> {
+        let chain = if roots.is_empty() {
+            None
+        } else {
+            let builder =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+            Some(builder.build().map_err(|error| {
+                Error::new(ErrorKind::Configuration, "TLS cannot be set up").with_source(error)
+            })?)
+        };
+        Ok(Self {
+            chain,
+            given,
+            provider,
+        })
+    }
+
+    fn verify_given(
+        &self,
+        leaf: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        if !self
+            .given
+            .iter()
+            .any(|given| given.as_ref() == leaf.as_ref())
+        {
+            return Err(CertificateError::UnknownIssuer.into());
+        }
+        verify_server_name(&ParsedCertificate::try_from(leaf)?, name)?;
+        verify_dates(leaf, now)
+    }
+}
+
+fn verify_dates(leaf: &CertificateDer<'_>, now: UnixTime) -> Result<(), rustls::Error> {
+    let (_, parsed) =
+        x509_parser::parse_x509_certificate(leaf).map_err(|_| CertificateError::BadEncoding)?;
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < parsed.validity().not_before.timestamp() {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > parsed.validity().not_after.timestamp() {
+        return Err(CertificateError::Expired.into());
+    }
+    Ok(())
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let refused = match &self.chain {
+            Some(chain) => {
+                match chain.verify_server_cert(leaf, intermediates, name, ocsp_response, now) {
+                    Ok(verified) => return Ok(verified),
+                    Err(refused) => refused,
+                }
+            }
+            None => CertificateError::UnknownIssuer.into(),
+        };
+        self.verify_given(leaf, name, now).map_err(|_| refused)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("given", &self.given.len())
+            .finish_non_exhaustive()
+    }
+}

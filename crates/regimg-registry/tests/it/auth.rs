@@ -1,0 +1,423 @@
+//! Who asks: challenges, tokens, and where secrets go.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{self, BoxFuture};
+use regimg_core::Secret;
+use regimg_registry::{
+    Client, Config, Credential, CredentialError, CredentialSource, Error, ErrorKind,
+};
+use regimg_tests::Image;
+use regimg_tests::registry::{Auth, Fault, Match, Origin, Realm, Registry, TokenField};
+
+use crate::support::{Source, World, basic, content, tag};
+
+const LATEST: &str = "/v2/a/b/manifests/latest";
+
+fn registry(auth: Auth) -> Registry {
+    let registry = Registry::builder().auth(auth).start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    registry
+}
+
+fn world(auth: Auth, credential: Credential) -> World {
+    World::with(registry(auth), credential)
+}
+
+async fn look(world: &World) -> Result<bool, Error> {
+    Ok(world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await?
+        .is_some())
+}
+
+fn tokens(world: &World) -> usize {
+    world.registry.count("GET", "/token") + world.registry.count("POST", "/token")
+}
+
+fn bearer() -> Auth {
+    Auth::bearer().account("user", "secret")
+}
+
+#[tokio::test]
+async fn good_credentials_of_every_kind() {
+    let user = || basic("user", "secret");
+    let challenges = |lines: &[&str]| bearer().challenges(lines);
+    let wanted = r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#;
+    for (auth, credential) in [
+        (Auth::none(), Credential::Anonymous),
+        (Auth::none(), user()),
+        (Auth::basic().account("user", "secret"), user()),
+        (Auth::basic().account("user", "secret").open_ping(), user()),
+        (
+            Auth::basic()
+                .account("user", "secret")
+                .challenges(&["Negotiate", r#"Basic realm="x""#]),
+            user(),
+        ),
+        (bearer(), user()),
+        (bearer().open_ping(), user()),
+        (bearer().realm(Realm::Separate), user()),
+        (bearer().anonymous_pull(), Credential::Anonymous),
+        (bearer().token_field(TokenField::AccessToken), user()),
+        (bearer().token_field(TokenField::Both), user()),
+        (
+            bearer().token_field(TokenField::EmptyTokenAndAccessToken),
+            user(),
+        ),
+        (bearer().expires_in(None), user()),
+        (
+            bearer().identity_token("refresh"),
+            Credential::IdentityToken(Secret::new("refresh")),
+        ),
+        (
+            bearer().registry_token("fixed"),
+            Credential::RegistryToken(Secret::new("fixed")),
+        ),
+        (challenges(&[r#"Basic realm="x""#, wanted]), user()),
+        (
+            challenges(&[&format!(r#"Basic realm="a, b", {wanted}"#)]),
+            user(),
+        ),
+        (
+            challenges(&[&wanted.replace("Bearer realm", "bearer Realm")]),
+            user(),
+        ),
+    ] {
+        let world = world(auth.clone(), credential);
+        assert!(look(&world).await.unwrap(), "{auth:?}");
+        assert!(look(&world).await.unwrap());
+        assert!(tokens(&world) <= 1, "{auth:?}");
+    }
+}
+
+#[tokio::test]
+async fn bad_credentials_are_tried_once_and_said_to_be_bad() {
+    for auth in [Auth::basic().account("user", "secret"), bearer()] {
+        let world = world(auth, basic("user", "wrong"));
+        let error = world
+            .repository("a/b")
+            .manifest(&tag("latest"))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attempts()),
+            (ErrorKind::Unauthorized, 1),
+            "{error:?}"
+        );
+        assert!(!error.is_not_found() && error.hint().is_some());
+        assert!(tokens(&world) <= 1);
+        assert!(world.registry.count("GET", LATEST) <= 1);
+    }
+    let world = world(bearer(), Credential::Anonymous);
+    let error = look(&world).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert_eq!(
+        error.hint().unwrap(),
+        format!("no credentials were given for {}", world.registry.host())
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_token_server_is_not_an_absent_manifest() {
+    let world = world(bearer(), basic("user", "secret"));
+    world
+        .registry
+        .fault(Match::get("/token"), Fault::status(404));
+    assert_eq!(
+        look(&world).await.unwrap_err().kind(),
+        ErrorKind::Unauthorized
+    );
+}
+
+#[tokio::test]
+async fn scopes_are_those_of_go_clients() {
+    let world = world(bearer(), basic("user", "secret"));
+    look(&world).await.unwrap();
+    let source = Source::new(content(10));
+    world
+        .repository("a/b")
+        .push_blob(&source, &[world.name("other")])
+        .await
+        .unwrap();
+    let requests = world
+        .registry
+        .requests()
+        .into_iter()
+        .filter(|record| record.path == "/token");
+    let queries: Vec<String> = requests.filter_map(|record| record.query).collect();
+    let scopes: Vec<&str> = queries
+        .iter()
+        .map(|query| query.split("&service").next().unwrap())
+        .collect();
+    let push = "scope=repository%3Aa%2Fb%3Apush%2Cpull";
+    assert_eq!(
+        scopes,
+        [
+            "scope=repository%3Aa%2Fb%3Apull",
+            push,
+            &format!("{push}&scope=repository%3Aother%3Apull")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn many_at_one_time_greet_once_and_buy_one_token() {
+    let world = world(bearer(), basic("user", "secret"));
+    let all = future::join_all((0..100).map(|_| look(&world))).await;
+    assert!(all.into_iter().all(|found| found.unwrap()));
+    assert_eq!(
+        (world.registry.count("GET", "/v2/"), tokens(&world)),
+        (1, 1)
+    );
+    assert_eq!(world.registry.count("HEAD", LATEST), 100);
+}
+
+#[tokio::test]
+async fn revoked_tokens_are_renewed_once() {
+    let world = world(bearer(), basic("user", "secret"));
+    look(&world).await.unwrap();
+    world.registry.revoke_tokens();
+    let all = future::join_all((0..32).map(|_| look(&world))).await;
+    assert!(all.into_iter().all(|found| found.unwrap()));
+    assert_eq!(tokens(&world), 2);
+}
+
+#[tokio::test]
+async fn tokens_are_renewed_before_they_end() {
+    let world = world(bearer().expires_in(Some(300)), basic("user", "secret"));
+    look(&world).await.unwrap();
+    world.clock.advance(Duration::from_secs(285));
+    look(&world).await.unwrap();
+    assert_eq!(tokens(&world), 1);
+    world.clock.advance(Duration::from_secs(10));
+    look(&world).await.unwrap();
+    assert_eq!(tokens(&world), 2);
+}
+
+#[tokio::test]
+async fn a_large_body_gets_a_token_that_lasts() {
+    let world = world(bearer().expires_in(Some(90)), basic("user", "secret"));
+    let source = Source::new(content(10));
+    let repository = world.repository("a/b");
+    assert!(
+        !repository
+            .blob_exists(&source.descriptor.digest)
+            .await
+            .unwrap()
+    );
+    world.clock.advance(Duration::from_secs(40));
+    repository.push_blob(&source, &[]).await.unwrap();
+    let push = world
+        .registry
+        .requests()
+        .iter()
+        .filter(|record| record.path == "/token")
+        .count();
+    assert_eq!(push, 2, "one to pull, one to push");
+    world.clock.advance(Duration::from_secs(40));
+    repository
+        .push_blob(&Source::new(content(11)), &[])
+        .await
+        .unwrap();
+    assert_eq!(tokens(&world), 3, "the one to push has 50 seconds left");
+}
+
+#[tokio::test]
+async fn a_refusal_without_end_is_an_error_after_one_more_try() {
+    let world = world(bearer(), basic("user", "secret"));
+    let challenge = format!(
+        r#"Bearer realm="{}/token",scope="repository:a/b:pull""#,
+        world.registry.url(Origin::Registry)
+    );
+    world.registry.fault(
+        Match::get(LATEST),
+        Fault::status(401).header("www-authenticate", &challenge),
+    );
+    let error = world
+        .repository("a/b")
+        .manifest(&tag("latest"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.status()),
+        (ErrorKind::Unauthorized, Some(401))
+    );
+    assert_eq!(
+        (world.registry.count("GET", LATEST), tokens(&world)),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn demanded_scopes_are_added_and_remembered() {
+    let world = world(bearer(), basic("user", "secret"));
+    let realm = format!("{}/token", world.registry.url(Origin::Registry));
+    let challenge = format!(
+        r#"Bearer realm="{realm}",scope="repository:base:pull",error="insufficient_scope""#
+    );
+    world.registry.fault(
+        Match::head(LATEST).once(),
+        Fault::status(401).header("www-authenticate", &challenge),
+    );
+    look(&world).await.unwrap();
+    look(&world).await.unwrap();
+    assert_eq!(
+        (world.registry.count("HEAD", LATEST), tokens(&world)),
+        (3, 2)
+    );
+    let last = world
+        .registry
+        .requests()
+        .into_iter()
+        .rfind(|record| record.path == "/token")
+        .unwrap();
+    assert!(
+        last.query
+            .unwrap()
+            .starts_with("scope=repository%3Abase%3Apull&scope=repository%3Aa%2Fb%3Apull")
+    );
+}
+
+#[tokio::test]
+async fn a_token_server_out_of_order_is_waited_for() {
+    let world = world(bearer(), basic("user", "secret"));
+    world.registry.fault(
+        Match::get("/token").once(),
+        Fault::status(503).header("Retry-After", "11"),
+    );
+    world
+        .registry
+        .fault(Match::get("/token").once(), Fault::reset());
+    assert!(look(&world).await.unwrap());
+    assert_eq!(tokens(&world), 3);
+    assert_eq!(world.clock.waits()[0], 11_000);
+}
+
+#[tokio::test]
+async fn replies_that_are_none() {
+    let long = format!(r#"{{"token":"{}"}}"#, "x".repeat(70_000));
+    for (body, kind) in [
+        (r#"{"token":"a\nb"}"#, ErrorKind::Protocol),
+        (r#"{"token":""}"#, ErrorKind::Protocol),
+        ("", ErrorKind::Protocol),
+        (long.as_str(), ErrorKind::TooLarge),
+    ] {
+        let world = world(bearer(), basic("user", "secret"));
+        world
+            .registry
+            .fault(Match::get("/token"), Fault::answer().body(body.to_owned()));
+        let error = look(&world).await.unwrap_err();
+        assert_eq!((error.kind(), tokens(&world)), (kind, 1), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn refresh_tokens_are_exchanged_by_post_or_else_by_get() {
+    for status in [404, 405, 401] {
+        let world = world(
+            bearer().account("<token>", "refresh"),
+            Credential::IdentityToken(Secret::new("refresh")),
+        );
+        world
+            .registry
+            .fault(Match::post("/token"), Fault::status(status));
+        assert!(look(&world).await.unwrap());
+        assert_eq!(
+            (
+                world.registry.count("POST", "/token"),
+                world.registry.count("GET", "/token")
+            ),
+            (1, 1)
+        );
+    }
+}
+
+#[tokio::test]
+async fn passwords_go_to_the_token_server_alone() {
+    let world = world(bearer().realm(Realm::Separate), basic("user", "secret"));
+    let repository = world.repository("a/b");
+    look(&world).await.unwrap();
+    repository.tags().await.unwrap();
+    for record in world.registry.requests() {
+        let presented = record.authorization().unwrap_or_default();
+        let wanted = match record.origin {
+            Origin::Tokens => presented.starts_with("Basic "),
+            Origin::Registry => {
+                record.path == "/v2/" && presented.is_empty() || presented.starts_with("Bearer ")
+            }
+            Origin::Elsewhere => false,
+        };
+        assert!(wanted, "{} {presented}", record.line());
+    }
+}
+
+#[tokio::test]
+async fn dangerous_token_servers_are_refused() {
+    for (realm, kind) in [
+        ("http://169.254.169.254/token", ErrorKind::Refused),
+        ("http://10.0.0.1/token", ErrorKind::Refused),
+        ("http://[::1]:1/token", ErrorKind::Refused),
+        ("file:///etc/passwd", ErrorKind::Refused),
+        ("/token", ErrorKind::Protocol),
+    ] {
+        let world = world(
+            bearer().realm(Realm::Url(realm.to_owned())),
+            basic("user", "secret"),
+        );
+        let error = look(&world).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{realm}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn half_an_account_is_none() {
+    for (username, password) in [("user", ""), ("", "secret")] {
+        let world = world(Auth::none(), basic(username, password));
+        look(&world).await.unwrap();
+        assert!(
+            world
+                .registry
+                .requests()
+                .iter()
+                .all(|record| record.authorization().is_none())
+        );
+    }
+}
+
+/// A source of credentials that counts, and may have none.
+struct Counting(std::sync::atomic::AtomicUsize, Option<Credential>);
+
+impl CredentialSource for Counting {
+    fn credential<'a>(
+        &'a self,
+        _: &'a regimg_core::Registry,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async { self.1.clone().ok_or_else(|| "the cloud is away".into()) })
+    }
+}
+
+#[tokio::test]
+async fn sources_of_credentials_are_asked_once() {
+    let world = World::open(registry(Auth::basic().account("user", "secret")));
+    for (credential, wanted) in [
+        (Some(basic("user", "secret")), None),
+        (None, Some(ErrorKind::Credential)),
+    ] {
+        let source = Arc::new(Counting(0.into(), credential));
+        let client = Client::new(Config::default(), source.clone()).unwrap();
+        let repository = client.repository(&world.name("a/b"));
+        let latest = tag("latest");
+        let all = future::join_all((0..8).map(|_| repository.digest(&latest))).await;
+        assert!(
+            all.iter()
+                .all(|got| got.as_ref().err().map(Error::kind) == wanted),
+            "{all:?}"
+        );
+        let asked = source.0.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(asked == 1 || wanted.is_some(), "{asked}");
+    }
+}

@@ -1,0 +1,360 @@
+//! Blobs on their way down, with everything that can happen to them.
+
+use std::time::Duration;
+
+use regimg_core::{Descriptor, MediaType};
+use regimg_registry::{Credential, ErrorKind};
+use regimg_tests::Blob;
+use regimg_tests::registry::{Ending, Fault, Match, Registry};
+
+use crate::support::{World, content, descriptor, digest, drain, stored};
+
+const BLOBS: &str = "/v2/a/b/blobs/*";
+
+fn published(length: usize) -> (World, Descriptor) {
+    let registry = Registry::start();
+    let descriptor = stored(&registry, "a/b", &content(length));
+    (World::open(registry), descriptor)
+}
+
+async fn download(
+    world: &World,
+    descriptor: &Descriptor,
+) -> Result<Vec<u8>, regimg_registry::Error> {
+    drain(world.repository("a/b").open_blob(descriptor).await?).await
+}
+
+/// The `Range` headers of all downloads, in order.
+fn ranges(world: &World) -> Vec<Option<String>> {
+    let requests = world.registry.requests().into_iter();
+    let downloads = requests.filter(|record| record.path.contains("/blobs/"));
+    downloads
+        .map(|record| record.header("range").map(str::to_owned))
+        .collect()
+}
+
+fn ranged(starts: &[usize]) -> Vec<Option<String>> {
+    let range = |&start: &usize| (start > 0).then(|| format!("bytes={start}-"));
+    starts.iter().map(range).collect()
+}
+
+#[tokio::test]
+async fn blobs_of_every_size_arrive() {
+    for length in [0, 1, 100, 1 << 20] {
+        let (world, descriptor) = published(length);
+        assert_eq!(
+            download(&world, &descriptor).await.unwrap(),
+            content(length)
+        );
+        assert_eq!(ranges(&world), ranged(&[0]));
+    }
+}
+
+#[tokio::test]
+async fn sha512_is_verified_too() {
+    let registry = Registry::start();
+    let blob = Blob::sha512(MediaType::OCI_LAYER.as_str(), content(1000));
+    registry.put_blob("a/b", &blob);
+    let descriptor = Descriptor::new(MediaType::OCI_LAYER, digest(blob.digest()), 1000);
+    let world = World::open(registry);
+    assert_eq!(download(&world, &descriptor).await.unwrap(), content(1000));
+    world
+        .registry
+        .fault(Match::get(BLOBS), Fault::corrupt_at(999));
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap_err().kind(),
+        ErrorKind::Digest
+    );
+}
+
+#[tokio::test]
+async fn cuts_are_resumed_where_they_happened() {
+    let length = 100_000;
+    for ending in [Ending::Close, Ending::Reset] {
+        let (world, descriptor) = published(length);
+        world
+            .registry
+            .fault(Match::get(BLOBS).times(3), Fault::end_at(20_000, ending));
+        assert_eq!(
+            download(&world, &descriptor).await.unwrap(),
+            content(length)
+        );
+        let asked = ranges(&world);
+        assert_eq!(asked.len(), 4);
+        if ending == Ending::Close {
+            // A reset may take bytes along that were under way.
+            assert_eq!(asked, ranged(&[0, 20_000, 40_000, 60_000]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn progress_is_patience() {
+    let length = 12 << 20;
+    let (world, descriptor) = published(length);
+    world
+        .registry
+        .fault(Match::get(BLOBS).times(9), Fault::cut_at((1 << 20) + 1));
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap(),
+        content(length)
+    );
+    assert_eq!(ranges(&world).len(), 10);
+    assert!(
+        world.clock.waits().is_empty(),
+        "after progress nothing is waited for"
+    );
+}
+
+#[tokio::test]
+async fn cuts_without_progress_end() {
+    let (world, descriptor) = published(100_000);
+    world.registry.fault(Match::get(BLOBS), Fault::cut_at(10));
+    let error = download(&world, &descriptor).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Interrupted, 5),
+        "{error:?}"
+    );
+    assert_eq!(ranges(&world), ranged(&[0, 10, 20, 30, 40]));
+    assert_eq!(world.clock.waits(), [5000, 7500, 11_250, 16_875]);
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_is_borne() {
+    let length = 100_000;
+    let (world, descriptor) = published(length);
+    world
+        .registry
+        .fault(Match::get(BLOBS).once(), Fault::cut_at(60_000));
+    world
+        .registry
+        .fault(Match::get(BLOBS), Fault::ignore_range());
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap(),
+        content(length)
+    );
+    assert_eq!(ranges(&world), ranged(&[0, 60_000]));
+}
+
+#[tokio::test]
+async fn parts_that_begin_too_early_are_trimmed_and_too_late_refused() {
+    let length = 1000;
+    for (first, wanted) in [(400, None), (601, Some(ErrorKind::Protocol))] {
+        let (world, descriptor) = published(length);
+        world
+            .registry
+            .fault(Match::get(BLOBS).once(), Fault::cut_at(600));
+        let part = content(length).slice(first..);
+        let range = format!("bytes {first}-{}/{length}", length - 1);
+        world.registry.fault(
+            Match::get(BLOBS),
+            Fault::answer().header("content-range", &range).body(part),
+        );
+        let got = download(&world, &descriptor).await;
+        match wanted {
+            None => assert_eq!(got.unwrap(), content(length)),
+            Some(kind) => assert_eq!(got.unwrap_err().kind(), kind),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_changed_is_refused() {
+    let length = 1000;
+    for fault in [
+        Fault::answer().header("content-range", "bytes 600-1000/1001"),
+        Fault::corrupt_at(5),
+        Fault::ignore_range().and(Fault::corrupt_at(700)),
+    ] {
+        let (world, descriptor) = published(length);
+        world
+            .registry
+            .fault(Match::get(BLOBS).once(), Fault::cut_at(600));
+        world.registry.fault(Match::get(BLOBS), fault);
+        let error = download(&world, &descriptor).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Digest, "{error}");
+        assert_eq!(ranges(&world).len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn parts_without_a_place_are_refused() {
+    let (world, descriptor) = published(1000);
+    world
+        .registry
+        .fault(Match::get(BLOBS).once(), Fault::cut_at(600));
+    world.registry.fault(
+        Match::get(BLOBS),
+        Fault::answer().without_header("content-range"),
+    );
+    let error = download(&world, &descriptor).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), ranges(&world).len()),
+        (ErrorKind::Protocol, 2)
+    );
+}
+
+#[tokio::test]
+async fn wrong_bodies_are_refused_at_once() {
+    for fault in [
+        Fault::corrupt_at(999),
+        Fault::truncate(5),
+        Fault::truncate(5).without_header("content-length"),
+        Fault::extend(1),
+        Fault::extend(1).without_header("content-length"),
+        Fault::endless(),
+    ] {
+        let (world, descriptor) = published(1000);
+        world.registry.fault(Match::get(BLOBS), fault.clone());
+        let error = download(&world, &descriptor).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), ranges(&world).len()),
+            (ErrorKind::Digest, 1),
+            "{fault:?}: {error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_last_byte_of_a_wrong_blob_is_never_seen() {
+    let (world, descriptor) = published(100_000);
+    world
+        .registry
+        .fault(Match::get(BLOBS), Fault::corrupt_at(50));
+    let mut reader = world
+        .repository("a/b")
+        .open_blob(&descriptor)
+        .await
+        .unwrap();
+    let mut seen = 0;
+    let error = loop {
+        match reader.next().await {
+            Ok(Some(piece)) => seen += piece.len(),
+            Ok(None) => panic!("the blob is wrong"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Digest);
+    assert!(seen < 100_000);
+    assert!(
+        matches!(reader.next().await, Ok(None)),
+        "no pieces after an error"
+    );
+}
+
+#[tokio::test]
+async fn silence_is_a_cut() {
+    let (world, descriptor) = published(1000);
+    world
+        .registry
+        .fault(Match::get(BLOBS).once(), Fault::stall_at(100));
+    assert_eq!(download(&world, &descriptor).await.unwrap(), content(1000));
+    assert_eq!(ranges(&world), ranged(&[0, 100]));
+}
+
+#[tokio::test]
+async fn short_lived_addresses_are_asked_for_again() {
+    let (world, descriptor) = published(100_000);
+    world
+        .registry
+        .fault(Match::get(BLOBS), Fault::redirect_elsewhere_for(1));
+    world.registry.fault(
+        Match::get("*")
+            .at(regimg_tests::registry::Origin::Elsewhere)
+            .once(),
+        Fault::cut_at(30_000),
+    );
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap(),
+        content(100_000)
+    );
+    let elsewhere = world
+        .registry
+        .requests_to(regimg_tests::registry::Origin::Elsewhere);
+    assert_eq!(elsewhere.len(), 2);
+    assert_eq!(
+        world.registry.count("GET", "/v2/a/b/blobs/sha256"),
+        4,
+        "the registry's own and the second address"
+    );
+}
+
+#[tokio::test]
+async fn limits_and_absence() {
+    let (world, known) = published(1000);
+    let repository = world.repository("a/b");
+    assert_eq!(
+        repository.read_blob(&known, 1000).await.unwrap(),
+        content(1000)
+    );
+    let error = repository.read_blob(&known, 999).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), ranges(&world).len()),
+        (ErrorKind::TooLarge, 1)
+    );
+    let unknown = descriptor(b"unknown");
+    assert!(
+        repository
+            .open_blob(&unknown)
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    assert!(repository.blob_exists(&known.digest).await.unwrap());
+    assert!(!repository.blob_exists(&unknown.digest).await.unwrap());
+}
+
+#[tokio::test]
+async fn foreign_addresses_are_tried_without_protection_being_given_up() {
+    let (world, known) = published(1000);
+    let missing = descriptor(b"foreign");
+    let own = format!(
+        "http://{}/v2/a/b/blobs/{}",
+        world.registry.host(),
+        known.digest
+    );
+    for (url, found) in [
+        ("http://example.invalid/x", false),
+        ("file:///etc/passwd", false),
+        ("https://10.0.0.1/x", false),
+        (own.as_str(), true),
+    ] {
+        let mut descriptor = if found {
+            known.clone()
+        } else {
+            missing.clone()
+        };
+        descriptor.urls = vec![url.to_owned()];
+        if found {
+            let target = format!("/v2/a/b/blobs/{}", known.digest);
+            world
+                .registry
+                .fault(Match::get(&target).once(), Fault::status(404));
+        }
+        let got = download(&world, &descriptor).await;
+        assert_eq!(got.is_ok(), found, "{url}: {got:?}");
+        assert!(found || got.unwrap_err().is_not_found());
+    }
+}
+
+#[tokio::test]
+async fn places_are_limited_and_given_back() {
+    let registry = Registry::start();
+    let descriptor = stored(&registry, "a/b", &content(1000));
+    let world = World::new(registry, Credential::Anonymous, |config| {
+        config.max_transfers = 2;
+    });
+    let repository = world.repository("a/b");
+    let first = repository.open_blob(&descriptor).await.unwrap();
+    let second = repository.open_blob(&descriptor).await.unwrap();
+    let third =
+        tokio::time::timeout(Duration::from_millis(50), repository.open_blob(&descriptor)).await;
+    assert!(third.is_err(), "both places are taken");
+    drop(first);
+    let third = repository.open_blob(&descriptor).await.unwrap();
+    assert_eq!(
+        drain(second).await.unwrap().len() + drain(third).await.unwrap().len(),
+        2000
+    );
+}

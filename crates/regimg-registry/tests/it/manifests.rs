@@ -1,0 +1,326 @@
+//! Digests, manifests, and the way from an index to an image.
+
+use regimg_core::{Identifier, Platform, RawManifest};
+use regimg_registry::{ErrorKind, ManifestOutcome};
+use regimg_tests::registry::{Fault, Match, Registry};
+use regimg_tests::{Artifact as _, Image, Index};
+
+use crate::support::{World, digest, tag};
+
+const LATEST: &str = "/v2/a/b/manifests/latest";
+
+fn published() -> (World, Image) {
+    let registry = Registry::start();
+    let image = Image::with_text("hello");
+    registry.publish("a/b", "latest", &image);
+    (World::open(registry), image)
+}
+
+#[track_caller]
+fn check(world: &World, heads: usize, gets: usize) {
+    let counted = (
+        world.registry.count("HEAD", LATEST),
+        world.registry.count("GET", LATEST),
+    );
+    assert_eq!(counted, (heads, gets));
+}
+
+#[tokio::test]
+async fn head_is_enough() {
+    let (world, image) = published();
+    let found = world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await
+        .unwrap();
+    assert_eq!(found, Some(digest(&image.digest())));
+    check(&world, 1, 0);
+    assert_eq!(world.registry.count("GET", "/v2/"), 1, "one greeting");
+}
+
+#[tokio::test]
+async fn absent_is_no_error() {
+    let (world, _) = published();
+    assert_eq!(
+        world.repository("a/b").digest(&tag("other")).await.unwrap(),
+        None
+    );
+    assert_eq!(world.registry.count("GET", "/v2/a/b/manifests/other"), 0);
+    assert_eq!(
+        world
+            .repository("nothing")
+            .digest(&tag("latest"))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn get_finds_out_where_head_is_useless() {
+    for fault in [
+        Fault::answer().without_header("docker-content-digest"),
+        Fault::answer().without_header("content-type"),
+        Fault::answer().header("docker-content-digest", "nonsense"),
+        Fault::status(405),
+        Fault::status(403),
+        Fault::status(500),
+    ] {
+        let (world, image) = published();
+        world.registry.fault(Match::head(LATEST), fault);
+        let found = world
+            .repository("a/b")
+            .digest(&tag("latest"))
+            .await
+            .unwrap();
+        assert_eq!(found, Some(digest(&image.digest())));
+        check(&world, 1, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for_instead_of_costing_a_pull() {
+    let (world, image) = published();
+    world.registry.fault(
+        Match::head(LATEST).times(2),
+        Fault::status(429).header("Retry-After", "3"),
+    );
+    let found = world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await
+        .unwrap();
+    assert_eq!(found, Some(digest(&image.digest())));
+    check(&world, 3, 0);
+}
+
+#[tokio::test]
+async fn absent_for_get_after_a_strange_head() {
+    let (world, _) = published();
+    world
+        .registry
+        .fault(Match::head(LATEST), Fault::status(403));
+    world.registry.untag("a/b", "latest");
+    assert_eq!(
+        world
+            .repository("a/b")
+            .digest(&tag("latest"))
+            .await
+            .unwrap(),
+        None
+    );
+}
+
+#[tokio::test]
+async fn bytes_decide_not_headers() {
+    let (world, image) = published();
+    let lie = format!("sha256:{}", "0".repeat(64));
+    world.registry.fault(
+        Match::get("/v2/a/b/manifests/*"),
+        Fault::answer().header("docker-content-digest", &lie),
+    );
+    let repository = world.repository("a/b");
+    let by_tag = repository.manifest(&tag("latest")).await.unwrap();
+    assert_eq!(*by_tag.digest(), digest(&image.digest()));
+    let by_digest = repository
+        .manifest(&Identifier::Digest(by_tag.digest().clone()))
+        .await
+        .unwrap();
+    assert_eq!(by_digest, by_tag);
+}
+
+#[tokio::test]
+async fn other_bytes_than_asked_for_are_refused() {
+    let (world, image) = published();
+    world.registry.fault(
+        Match::get("/v2/a/b/manifests/sha256*"),
+        Fault::corrupt_at(3),
+    );
+    let asked = Identifier::Digest(digest(&image.digest()));
+    let error = world.repository("a/b").manifest(&asked).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (ErrorKind::Digest, false)
+    );
+}
+
+#[tokio::test]
+async fn sizes_are_limited() {
+    let (world, _) = published();
+    world.registry.fault(Match::get(LATEST), Fault::endless());
+    let error = world
+        .repository("a/b")
+        .manifest(&tag("latest"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+    check(&world, 0, 1);
+}
+
+#[tokio::test]
+async fn a_cut_manifest_is_fetched_again() {
+    let (world, image) = published();
+    world
+        .registry
+        .fault(Match::get(LATEST).times(2), Fault::cut_at(20));
+    let manifest = world
+        .repository("a/b")
+        .manifest(&tag("latest"))
+        .await
+        .unwrap();
+    assert_eq!(*manifest.digest(), digest(&image.digest()));
+    check(&world, 0, 3);
+}
+
+#[tokio::test]
+async fn errors_say_what_came_back() {
+    let (world, _) = published();
+    let body = r#"{"errors":[{"code":"DENIED","message":"not yours."}]}"#;
+    world
+        .registry
+        .fault(Match::get(LATEST), Fault::status(403).body(body));
+    let error = world
+        .repository("a/b")
+        .manifest(&tag("latest"))
+        .await
+        .unwrap_err();
+    let host = world.registry.host();
+    assert_eq!(
+        error.to_string(),
+        format!("403 DENIED from {host}: not yours")
+    );
+    assert_eq!(
+        (error.kind(), error.status(), error.attempts()),
+        (ErrorKind::Denied, Some(403), 1)
+    );
+    assert_eq!(error.url().unwrap(), format!("http://{host}{LATEST}"));
+    assert_eq!(
+        error.hint().unwrap(),
+        format!("no credentials were given for {host}")
+    );
+}
+
+#[tokio::test]
+async fn indexes_lead_to_the_image_of_a_platform() {
+    let arm = Image::builder().platform("linux/arm64").build();
+    let amd = Image::builder().platform("linux/amd64").build();
+    let inner = Index::builder().image(&arm).image(&amd).build();
+    let registry = Registry::start();
+    registry.publish("a/b", "latest", &Index::builder().index(&inner).build());
+    registry.publish("a/b", "flat", &inner);
+    registry.publish("a/b", "single", &arm);
+    let world = World::open(registry);
+    let repository = world.repository("a/b");
+    for (name, platform, wanted) in [
+        ("flat", "linux/arm64", &arm),
+        ("flat", "linux/amd64", &amd),
+        ("single", "linux/amd64", &arm),
+    ] {
+        let platform = Platform::parse(platform).unwrap();
+        let found = repository.image(&tag(name), &platform).await.unwrap();
+        assert_eq!(
+            *found.digest(),
+            digest(&wanted.digest()),
+            "{name} {platform}"
+        );
+    }
+    let error = repository
+        .image(&tag("flat"), &Platform::parse("linux/s390x").unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoPlatform);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(
+        cause.contains("linux/s390x") && cause.contains("linux/arm64"),
+        "{cause}"
+    );
+}
+
+#[tokio::test]
+async fn docker_schema_1_is_unsupported() {
+    let (world, _) = published();
+    let body = r#"{"schemaVersion":1,"name":"a/b","tag":"latest","fsLayers":[]}"#;
+    let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    let old = Fault::answer()
+        .header("content-type", media_type)
+        .body(body);
+    world.registry.fault(Match::get(LATEST), old);
+    let error = world
+        .repository("a/b")
+        .image(&tag("latest"), &Platform::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn manifests_are_pushed_once_and_as_they_are() {
+    let (world, image) = published();
+    let repository = world.repository("a/b");
+    let manifest = repository.manifest(&tag("latest")).await.unwrap();
+    assert_eq!(
+        repository
+            .push_manifest(&tag("latest"), &manifest)
+            .await
+            .unwrap(),
+        ManifestOutcome::Existed
+    );
+    assert_eq!(world.registry.count("PUT", "/v2/"), 0);
+    assert_eq!(
+        repository
+            .push_manifest(&tag("new"), &manifest)
+            .await
+            .unwrap(),
+        ManifestOutcome::Pushed
+    );
+    assert_eq!(
+        world.registry.tag_digest("a/b", "new"),
+        Some(image.digest())
+    );
+
+    let spaced = bytes::Bytes::from([manifest.bytes().as_ref(), b"\n"].concat());
+    let spaced = RawManifest::new(Some(manifest.media_type().clone()), spaced);
+    repository
+        .push_manifest(&Identifier::Digest(spaced.digest().clone()), &spaced)
+        .await
+        .unwrap();
+    let (media_type, bytes) = world
+        .registry
+        .manifest("a/b", spaced.digest().as_str())
+        .unwrap();
+    assert_eq!(
+        (media_type.as_str(), &bytes),
+        (spaced.media_type().as_str(), spaced.bytes())
+    );
+}
+
+#[tokio::test]
+async fn a_push_survives_a_useless_head_and_a_rate_limit() {
+    let (world, image) = published();
+    let repository = world.repository("a/b");
+    let manifest = repository.manifest(&tag("latest")).await.unwrap();
+    for status in [200, 202] {
+        let name = format!("n{status}");
+        let target = format!("/v2/a/b/manifests/{name}");
+        world
+            .registry
+            .fault(Match::head(&target), Fault::status(403));
+        world
+            .registry
+            .fault(Match::put(&target).once(), Fault::status(429));
+        let kept = Fault::answer().as_status(status).without_header("location");
+        world.registry.fault(Match::put(&target), kept);
+        assert_eq!(
+            repository
+                .push_manifest(&tag(&name), &manifest)
+                .await
+                .unwrap(),
+            ManifestOutcome::Pushed
+        );
+        assert_eq!(world.registry.count("PUT", &target), 2);
+        assert_eq!(
+            world.registry.tag_digest("a/b", &name),
+            Some(image.digest())
+        );
+    }
+}

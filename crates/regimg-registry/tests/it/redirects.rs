@@ -1,0 +1,171 @@
+//! Redirects: where requests go, and what does not travel along.
+
+use regimg_registry::{Credential, ErrorKind};
+use regimg_tests::Image;
+use regimg_tests::registry::{Auth, Fault, Match, Origin, Registry, UploadLocation};
+
+use crate::support::{Source, World, basic, content, drain, stored, tag};
+
+fn world(auth: Auth) -> World {
+    let registry = Registry::builder()
+        .auth(auth.account("user", "secret"))
+        .upload_location(UploadLocation::Elsewhere)
+        .start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    World::with(registry, basic("user", "secret"))
+}
+
+#[track_caller]
+fn no_secrets_elsewhere(world: &World, requests: usize) {
+    let elsewhere = world.registry.requests_to(Origin::Elsewhere);
+    assert_eq!(elsewhere.len(), requests);
+    for record in elsewhere {
+        assert_eq!(record.authorization(), None, "{}", record.line());
+    }
+}
+
+#[tokio::test]
+async fn other_hosts_see_no_secrets() {
+    for auth in [Auth::basic(), Auth::bearer()] {
+        let world = world(auth);
+        let descriptor = stored(&world.registry, "a/b", &content(1000));
+        world.registry.fault(
+            Match::any("/v2/a/b/blobs/sha256*"),
+            Fault::redirect_elsewhere(),
+        );
+        world.registry.fault(
+            Match::any("/v2/a/b/manifests/*"),
+            Fault::redirect_elsewhere(),
+        );
+        let repository = world.repository("a/b");
+        assert_eq!(
+            drain(repository.open_blob(&descriptor).await.unwrap())
+                .await
+                .unwrap(),
+            content(1000)
+        );
+        assert!(repository.blob_exists(&descriptor.digest).await.unwrap());
+        let manifest = repository.manifest(&tag("latest")).await.unwrap();
+        assert_eq!(
+            repository.digest(&tag("latest")).await.unwrap().as_ref(),
+            Some(manifest.digest())
+        );
+        no_secrets_elsewhere(&world, 4);
+        repository
+            .push_blob(&Source::new(content(500)), &[])
+            .await
+            .unwrap();
+        no_secrets_elsewhere(&world, 7);
+    }
+}
+
+#[tokio::test]
+async fn the_registry_itself_sees_them_again() {
+    let world = world(Auth::basic());
+    let target = format!(
+        "{}/v2/a/b/manifests/latest",
+        world.registry.url(Origin::Registry)
+    );
+    world.registry.fault(
+        Match::get("/v2/a/b/manifests/other"),
+        Fault::redirect_to(&target),
+    );
+    world
+        .repository("a/b")
+        .manifest(&tag("other"))
+        .await
+        .unwrap();
+    let last = world.registry.requests().pop().unwrap();
+    assert_eq!(
+        (last.path.as_str(), last.authorization().is_some()),
+        ("/v2/a/b/manifests/latest", true)
+    );
+}
+
+#[tokio::test]
+async fn circles_and_dangers_are_refused() {
+    let faults = [
+        (Fault::redirect_to_itself(), 11),
+        (
+            Fault::redirect_to("http://169.254.169.254/latest/meta-data"),
+            1,
+        ),
+        (Fault::redirect_to("http://192.168.0.1/"), 1),
+        (Fault::redirect_to("http://[fd00::1]/"), 1),
+        (Fault::redirect_to("file:///etc/passwd"), 1),
+    ];
+    for (fault, requests) in faults {
+        let world = world(Auth::basic());
+        world
+            .registry
+            .fault(Match::get("/v2/a/b/manifests/latest"), fault.clone());
+        let error = world
+            .repository("a/b")
+            .manifest(&tag("latest"))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{fault:?} {error}");
+        assert_eq!(
+            world.registry.count("GET", "/v2/a/b/manifests/latest"),
+            requests
+        );
+    }
+}
+
+#[tokio::test]
+async fn token_servers_that_redirect_pass_no_secrets_on() {
+    let world = world(Auth::bearer());
+    let elsewhere = format!("{}/token", world.registry.url(Origin::Elsewhere));
+    world
+        .registry
+        .fault(Match::get("/token"), Fault::redirect_to(&elsewhere));
+    world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await
+        .unwrap_err();
+    no_secrets_elsewhere(&world, 1);
+
+    let registry = Registry::builder()
+        .auth(Auth::bearer().identity_token("refresh"))
+        .start();
+    let world = World::with(
+        registry,
+        Credential::IdentityToken(regimg_core::Secret::new("refresh")),
+    );
+    let elsewhere = format!("{}/token", world.registry.url(Origin::Elsewhere));
+    world
+        .registry
+        .fault(Match::post("/token"), Fault::redirect_to(&elsewhere));
+    let error = world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    no_secrets_elsewhere(&world, 0);
+}
+
+#[tokio::test]
+async fn errors_hold_no_signed_addresses() {
+    let world = world(Auth::basic());
+    let descriptor = stored(&world.registry, "a/b", &content(1000));
+    let signed = format!(
+        "{}/x?X-Amz-Signature=deadbeef",
+        world.registry.url(Origin::Elsewhere)
+    );
+    world
+        .registry
+        .fault(Match::get("/v2/a/b/blobs/*"), Fault::redirect_to(&signed));
+    let error = world
+        .repository("a/b")
+        .open_blob(&descriptor)
+        .await
+        .unwrap_err();
+    assert_eq!(world.registry.requests_to(Origin::Elsewhere).len(), 1);
+    let told = format!("{error} {error:?} {:?}", error.url());
+    assert!(
+        told.contains("X-Amz-Signature=…") && !told.contains("deadbeef"),
+        "{told}"
+    );
+}

@@ -1,0 +1,204 @@
+//! Trying again: what is waited for, how long, and when it ends.
+
+use std::time::Duration;
+
+use futures_util::future;
+use regimg_registry::{Credential, ErrorKind};
+use regimg_tests::Image;
+use regimg_tests::registry::{Fault, Match, Registry, RouteKind};
+
+use crate::support::{World, tag};
+
+const LATEST: &str = "/v2/a/b/manifests/latest";
+
+fn registry() -> Registry {
+    let registry = Registry::start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    registry
+}
+
+async fn fetch(world: &World) -> Result<(), regimg_registry::Error> {
+    world
+        .repository("a/b")
+        .manifest(&tag("latest"))
+        .await
+        .map(drop)
+}
+
+#[tokio::test]
+async fn waits_grow() {
+    let world = World::open(registry());
+    world
+        .registry
+        .fault(Match::get(LATEST).times(4), Fault::status(502));
+    fetch(&world).await.unwrap();
+    assert_eq!(world.clock.waits(), [5000, 7500, 11_250, 16_875]);
+}
+
+#[tokio::test]
+async fn retry_after_in_every_form() {
+    for (value, wanted) in [
+        ("9", 9000),
+        ("0", 5000),
+        ("nonsense", 5000),
+        // The test clock's day begins at 08:12:31.
+        ("Tue, 15 Nov 1994 08:12:51 GMT", 20_000),
+        ("Tue, 15 Nov 1994 08:00:00 GMT", 5000),
+    ] {
+        for status in [429, 503] {
+            let world = World::open(registry());
+            world.registry.fault(
+                Match::get(LATEST).once(),
+                Fault::status(status).header("Retry-After", value),
+            );
+            fetch(&world).await.unwrap();
+            assert_eq!(world.clock.waits(), [wanted], "{status} {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn too_long_a_wait_is_an_error_that_says_so() {
+    let world = World::open(registry());
+    world.registry.fault(
+        Match::get(LATEST),
+        Fault::status(429).header("Retry-After", "86400"),
+    );
+    let error = fetch(&world).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::RateLimited, 1)
+    );
+    assert_eq!(
+        error.hint().unwrap(),
+        "the registry asks to wait 24h0m0s; try again then"
+    );
+    assert!(world.clock.waits().is_empty());
+}
+
+#[tokio::test]
+async fn the_budget_ends() {
+    let world = World::new(registry(), Credential::Anonymous, |config| {
+        config.retry.max_elapsed = Duration::from_secs(30);
+    });
+    world.registry.fault(Match::get(LATEST), Fault::status(500));
+    let error = fetch(&world).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Unavailable, 4)
+    );
+    assert_eq!(world.clock.waits(), [5000, 7500, 11_250]);
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_tried_once() {
+    for status in [400, 403, 404, 405, 410, 501] {
+        let world = World::open(registry());
+        world
+            .registry
+            .fault(Match::get(LATEST), Fault::status(status));
+        let error = fetch(&world).await.unwrap_err();
+        assert_eq!(
+            (error.status(), error.attempts(), error.is_transient()),
+            (Some(status), 1, false)
+        );
+    }
+}
+
+#[tokio::test]
+async fn broken_connections_are_transient() {
+    for fault in [
+        Fault::reset(),
+        Fault::close(),
+        Fault::cut_at(10),
+        Fault::reset_at(10),
+    ] {
+        let world = World::open(registry());
+        world
+            .registry
+            .fault(Match::get(LATEST).times(4), fault.clone());
+        fetch(&world)
+            .await
+            .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(world.registry.count("GET", LATEST), 5);
+    }
+}
+
+#[tokio::test]
+async fn one_answer_holds_everybody_back() {
+    let world = World::new(registry(), Credential::Anonymous, |config| {
+        config.max_requests = 4;
+    });
+    world.registry.fault(
+        Match::get(LATEST).times(1),
+        Fault::status(429).header("Retry-After", "60"),
+    );
+    fetch(&world).await.unwrap();
+    let waits = world.clock.waits().len();
+    assert_eq!(waits, 1);
+
+    // Those that wait for a place must wait for the gate too, when it has closed meanwhile.
+    world.registry.fault(
+        Match::get(LATEST).times(4),
+        Fault::status(429).header("Retry-After", "60"),
+    );
+    let all = future::join_all((0..32).map(|_| fetch(&world))).await;
+    assert!(all.into_iter().all(|got| got.is_ok()));
+    assert_eq!(world.registry.count("GET", LATEST), 2 + 32 + 4);
+}
+
+#[tokio::test]
+async fn requests_at_one_time_are_limited() {
+    let registry = registry();
+    registry.fault(Match::get(LATEST), Fault::delay(Duration::from_millis(2)));
+    let world = World::new(registry, Credential::Anonymous, |config| {
+        config.max_requests = 3;
+    });
+    let all = future::join_all((0..40).map(|_| fetch(&world))).await;
+    assert!(all.into_iter().all(|got| got.is_ok()));
+    assert_eq!(world.registry.max_in_flight(RouteKind::Manifest), 3);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_given_up_soon() {
+    let world = World::open(registry());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let name = regimg_core::Repository::parse(&format!("127.0.0.1:{port}/a/b")).unwrap();
+    let error = world.client.repository(&name).tags().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Connect, 3),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("refused"), "{error}");
+}
+
+#[tokio::test]
+async fn a_greeting_may_fail_for_a_while() {
+    let world = World::open(registry());
+    world
+        .registry
+        .fault(Match::get("/v2/").times(2), Fault::status(503));
+    fetch(&world).await.unwrap();
+    assert_eq!(
+        world.registry.count("GET", "/v2/"),
+        4,
+        "three greetings and one manifest"
+    );
+}
+
+#[tokio::test]
+async fn whoever_gives_up_leaves_nothing_behind() {
+    let world = World::new(registry(), Credential::Anonymous, |config| {
+        config.max_requests = 1;
+    });
+    world.registry.fault(
+        Match::get(LATEST).once(),
+        Fault::delay(Duration::from_mins(1)),
+    );
+    let given_up = tokio::time::timeout(Duration::from_millis(100), fetch(&world)).await;
+    assert!(given_up.is_err());
+    fetch(&world).await.unwrap();
+}

@@ -1,0 +1,192 @@
+//! A client whose time is ours, and blobs made of numbers.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
+use regimg_core::{Algorithm, Descriptor, Digest, Identifier, MediaType, Repository, Tag};
+use regimg_registry::{
+    BlobReader, BlobSource, Client, Clock, Config, Credential, Error, RepositoryClient,
+};
+use regimg_tests::Blob;
+use regimg_tests::registry::Registry;
+
+/// Time that passes only when somebody waits for it.
+#[derive(Debug)]
+pub(crate) struct TestClock {
+    start: Instant,
+    passed: Mutex<Duration>,
+    waits: Mutex<Vec<Duration>>,
+}
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            start: Instant::now(),
+            passed: Mutex::default(),
+            waits: Mutex::default(),
+        })
+    }
+
+    /// Every wait so far, in milliseconds.
+    pub(crate) fn waits(&self) -> Vec<u128> {
+        self.waits
+            .lock()
+            .unwrap()
+            .iter()
+            .map(Duration::as_millis)
+            .collect()
+    }
+
+    pub(crate) fn advance(&self, duration: Duration) {
+        *self.passed.lock().unwrap() += duration;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        self.start + *self.passed.lock().unwrap()
+    }
+
+    fn today(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(784_887_151) + *self.passed.lock().unwrap()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.waits.lock().unwrap().push(duration);
+        self.advance(duration);
+        Box::pin(tokio::task::yield_now())
+    }
+
+    fn jitter(&self) -> f64 {
+        0.5
+    }
+}
+
+/// A registry, a client for it, and the client's time.
+pub(crate) struct World {
+    pub(crate) registry: Registry,
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<TestClock>,
+}
+
+impl World {
+    pub(crate) fn open(registry: Registry) -> Self {
+        Self::new(registry, Credential::Anonymous, |_| {})
+    }
+
+    pub(crate) fn with(registry: Registry, credential: Credential) -> Self {
+        Self::new(registry, credential, |_| {})
+    }
+
+    pub(crate) fn new(
+        registry: Registry,
+        credential: Credential,
+        adjust: impl FnOnce(&mut Config),
+    ) -> Self {
+        let clock = TestClock::new();
+        let mut config = Config::default();
+        config.clock = clock.clone();
+        config.timeouts.idle = Duration::from_millis(300);
+        adjust(&mut config);
+        let client = Client::new(config, credential).unwrap();
+        Self {
+            registry,
+            client,
+            clock,
+        }
+    }
+
+    pub(crate) fn repository(&self, path: &str) -> RepositoryClient {
+        self.client.repository(&self.name(path))
+    }
+
+    pub(crate) fn name(&self, path: &str) -> Repository {
+        Repository::parse(&format!("{}/{path}", self.registry.host())).unwrap()
+    }
+}
+
+pub(crate) fn basic(username: &str, password: &str) -> Credential {
+    Credential::Basic {
+        username: username.to_owned(),
+        password: regimg_core::Secret::new(password),
+    }
+}
+
+pub(crate) fn tag(name: &str) -> Identifier {
+    Identifier::Tag(Tag::parse(name).unwrap())
+}
+
+pub(crate) fn digest(digest: &regimg_tests::Digest) -> Digest {
+    Digest::parse(digest.as_str()).unwrap()
+}
+
+/// Bytes that no shift or swap leaves equal.
+pub(crate) fn content(length: usize) -> Bytes {
+    (0..length)
+        .map(|position| u8::try_from(position * 7 % 251).unwrap())
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+pub(crate) fn descriptor(content: &[u8]) -> Descriptor {
+    let digest = Digest::of(Algorithm::Sha256, content);
+    Descriptor::new(MediaType::OCI_LAYER, digest, content.len() as u64)
+}
+
+/// Puts a blob into the registry.
+pub(crate) fn stored(registry: &Registry, repository: &str, content: &Bytes) -> Descriptor {
+    registry.put_blob(
+        repository,
+        &Blob::new(MediaType::OCI_LAYER.as_str(), content.clone()),
+    );
+    descriptor(content)
+}
+
+/// Reads a blob to its end.
+pub(crate) async fn drain(mut reader: BlobReader) -> Result<Vec<u8>, Error> {
+    let mut content = Vec::new();
+    while let Some(piece) = reader.next().await? {
+        content.extend_from_slice(&piece);
+    }
+    Ok(content)
+}
+
+/// A blob in memory, handed out in small pieces, counting how often it was opened where.
+pub(crate) struct Source {
+    pub(crate) descriptor: Descriptor,
+    pub(crate) content: Bytes,
+    pub(crate) opened: Mutex<Vec<u64>>,
+}
+
+impl Source {
+    pub(crate) fn new(content: Bytes) -> Self {
+        Self {
+            descriptor: descriptor(&content),
+            content,
+            opened: Mutex::default(),
+        }
+    }
+}
+
+impl BlobSource for Source {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn open(
+        &self,
+        offset: u64,
+    ) -> BoxFuture<'_, io::Result<BoxStream<'static, io::Result<Bytes>>>> {
+        self.opened.lock().unwrap().push(offset);
+        let rest = self.content.slice(usize::try_from(offset).unwrap()..);
+        let pieces: Vec<io::Result<Bytes>> = rest
+            .chunks(64 << 10)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        Box::pin(async move { Ok(stream::iter(pieces).boxed()) })
+    }
+}

@@ -1,0 +1,127 @@
+//! Tag lists.
+
+use regimg_registry::ErrorKind;
+use regimg_tests::Image;
+use regimg_tests::registry::{Fault, LinkForm, Match, Paging, Registry};
+
+use crate::support::World;
+
+/// A repository `a/b` with tags `t000`, `t001` and so on.
+fn tagged(count: usize, paging: Paging) -> World {
+    let registry = Registry::builder().paging(paging).start();
+    registry.create_repository("a/b");
+    if count > 0 {
+        let digest = registry.push("a/b", &Image::with_text("x"));
+        (0..count).for_each(|number| registry.tag("a/b", &format!("t{number:03}"), &digest));
+    }
+    World::open(registry)
+}
+
+#[track_caller]
+fn check(world: &World, got: Result<Vec<String>, regimg_registry::Error>, requests: usize) {
+    assert_eq!(got.unwrap(), world.registry.tags("a/b"));
+    assert_eq!(world.registry.count("GET", "/v2/a/b/tags/list"), requests);
+}
+
+#[tokio::test]
+async fn pages_are_followed_in_every_form() {
+    for form in [
+        LinkForm::Path,
+        LinkForm::Absolute,
+        LinkForm::QueryOnly,
+        LinkForm::Opaque,
+        LinkForm::Unquoted,
+        LinkForm::Internal,
+    ] {
+        let world = tagged(25, Paging::of(10).link(form.clone()));
+        let tags = world.repository("a/b").tags().await;
+        assert!(tags.is_ok(), "{form:?}: {tags:?}");
+        check(&world, tags, 3);
+    }
+}
+
+#[tokio::test]
+async fn one_page_and_none() {
+    let world = tagged(0, Paging::default());
+    check(&world, world.repository("a/b").tags().await, 1);
+    let world = tagged(25, Paging::default().ignore_n());
+    check(&world, world.repository("a/b").tags().await, 1);
+    let world = tagged(25, Paging::default().refuse_above(1000));
+    check(&world, world.repository("a/b").tags().await, 1);
+}
+
+#[tokio::test]
+async fn null_and_repeated_tags() {
+    let world = tagged(0, Paging::default());
+    world.registry.fault(
+        Match::get("/v2/a/b/tags/list*").once(),
+        Fault::answer().body(r#"{"name":"a/b","tags":null}"#),
+    );
+    assert_eq!(
+        world.repository("a/b").tags().await.unwrap(),
+        Vec::<String>::new()
+    );
+    world.registry.fault(
+        Match::get("/v2/a/b/tags/list*").once(),
+        Fault::answer().body(r#"{"tags":["b","a","b"],"name":"other"}"#),
+    );
+    assert_eq!(world.repository("a/b").tags().await.unwrap(), ["b", "a"]);
+}
+
+#[tokio::test]
+async fn endless_and_foreign_pages_are_refused() {
+    let world = tagged(25, Paging::of(10).link(LinkForm::Loop));
+    let error = world.repository("a/b").tags().await.unwrap_err();
+    assert_eq!(
+        (
+            error.kind(),
+            world.registry.count("GET", "/v2/a/b/tags/list")
+        ),
+        (ErrorKind::Protocol, 2)
+    );
+
+    for url in [
+        "https://example.com/v2/a/b/tags/list",
+        "http://127.0.0.1:1/v2/a/b/tags/list",
+    ] {
+        let world = tagged(25, Paging::of(10).link(LinkForm::Url(url.to_owned())));
+        let error = world.repository("a/b").tags().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_repository_is_told_from_an_error() {
+    let world = World::open(Registry::start());
+    let error = world.repository("a/b").tags().await.unwrap_err();
+    assert!(
+        error.is_not_found() && error.is_new_repository(),
+        "{error:?}"
+    );
+    assert_eq!(error.attempts(), 1);
+
+    let world = tagged(25, Paging::of(10));
+    world.registry.fault(
+        Match::get("/v2/a/b/tags/list?*last=*"),
+        Fault::status(404).body(r#"{"errors":[]}"#),
+    );
+    let error = world.repository("a/b").tags().await.unwrap_err();
+    assert!(
+        error.is_not_found() && !error.is_new_repository(),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_in_the_middle_may_fail_for_a_while() {
+    let world = tagged(25, Paging::of(10));
+    let middle = Match::get("/v2/a/b/tags/list?*last=t009*");
+    world.registry.fault(
+        middle.clone().once(),
+        Fault::status(429).header("Retry-After", "7"),
+    );
+    world.registry.fault(middle.clone().once(), Fault::reset());
+    world.registry.fault(middle.once(), Fault::cut_at(5));
+    check(&world, world.repository("a/b").tags().await, 6);
+    assert_eq!(world.clock.waits()[0], 7000);
+}

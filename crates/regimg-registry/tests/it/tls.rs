@@ -1,0 +1,248 @@
+//! Whom to trust.
+
+use futures_util::future;
+use http::Version;
+use regimg_registry::{Client, Config, Credential, Error, ErrorKind, PlainHttp};
+use regimg_tests::Image;
+use regimg_tests::registry::{Builder, Fault, Match, Registry, RouteKind};
+use regimg_tests::tls::{Authority, Identity, LOCAL_NAMES, Protocols};
+
+use crate::support::{World, tag};
+
+fn world(builder: Builder, ca_certs: Vec<String>) -> World {
+    let registry = builder.start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    World::new(registry, Credential::Anonymous, |config| {
+        config.ca_certs = ca_certs;
+    })
+}
+
+async fn look(world: &World) -> Result<bool, Error> {
+    Ok(world
+        .repository("a/b")
+        .digest(&tag("latest"))
+        .await?
+        .is_some())
+}
+
+/// Looks up a tag at a server with `identity`, trusting `ca_certs` only.
+async fn handshake(identity: &Identity, ca_certs: &[&str]) -> Result<bool, Error> {
+    let builder = Registry::builder().tls_with(identity.clone(), identity.certificate_pem());
+    look(&world(
+        builder,
+        ca_certs.iter().map(|&pem| pem.to_owned()).collect(),
+    ))
+    .await
+}
+
+#[tokio::test]
+async fn certificates() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let signed = authority.server(&LOCAL_NAMES);
+    let lab = Identity::self_signed_authority(&LOCAL_NAMES);
+    let leaf = Identity::self_signed(&LOCAL_NAMES);
+    let misnamed = Identity::self_signed_authority(&["example.com"]);
+    let both = format!("{}\n{}", stranger.pem(), authority.pem());
+    for (case, identity, trusted, wanted) in [
+        ("signed", &signed, vec![authority.pem()], true),
+        (
+            "signed, among others",
+            &signed,
+            vec![stranger.pem(), authority.pem()],
+            true,
+        ),
+        (
+            "signed, two in one text",
+            &signed,
+            vec![both.as_str()],
+            true,
+        ),
+        (
+            "signed, authority unknown",
+            &signed,
+            vec![stranger.pem()],
+            false,
+        ),
+        ("signed, nobody known", &signed, vec![], false),
+        (
+            "signed, itself named",
+            &signed,
+            vec![signed.certificate_pem()],
+            true,
+        ),
+        (
+            "for another name",
+            &authority.server(&["example.com"]),
+            vec![authority.pem()],
+            false,
+        ),
+        (
+            "expired",
+            &authority.expired_server(&LOCAL_NAMES),
+            vec![authority.pem()],
+            false,
+        ),
+        (
+            "self-signed CA:TRUE",
+            &lab,
+            vec![lab.certificate_pem()],
+            true,
+        ),
+        (
+            "self-signed CA:TRUE, not named",
+            &lab,
+            vec![leaf.certificate_pem()],
+            false,
+        ),
+        (
+            "self-signed CA:TRUE, other name",
+            &misnamed,
+            vec![misnamed.certificate_pem()],
+            false,
+        ),
+        (
+            "self-signed CA:FALSE",
+            &leaf,
+            vec![leaf.certificate_pem()],
+            true,
+        ),
+        (
+            "self-signed CA:FALSE, not named",
+            &leaf,
+            vec![lab.certificate_pem()],
+            false,
+        ),
+    ] {
+        match (handshake(identity, &trusted).await, wanted) {
+            (Ok(found), true) => assert!(found),
+            (Err(error), false) => {
+                assert_eq!(error.kind(), ErrorKind::Tls, "{case}: {error:?}");
+                assert!(error.hint().is_some(), "{case}");
+                assert_eq!(error.attempts(), 1, "{case}: {error:?}");
+            }
+            (got, wanted) => panic!("{case}: {got:?}, not {wanted}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn entries_without_certificates_are_named() {
+    let good = Authority::new();
+    let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    for bad in ["", "nonsense", broken] {
+        let mut config = Config::default();
+        config.ca_certs = vec![good.pem().to_owned(), bad.to_owned()];
+        let error = Client::new(config, Credential::Anonymous).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(
+            error
+                .to_string()
+                .starts_with("failed to append registry certificate: entry 2 of ca_certs"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn http_2_needs_one_connection() {
+    let authority = Authority::new();
+    for (protocols, version) in [
+        (Protocols::Both, Version::HTTP_2),
+        (Protocols::Http1, Version::HTTP_11),
+    ] {
+        let builder = Registry::builder()
+            .tls_with(authority.server(&LOCAL_NAMES), authority.pem())
+            .protocols(protocols);
+        let world = world(builder, vec![authority.pem().to_owned()]);
+        let all = future::join_all((0..200).map(|_| look(&world))).await;
+        assert!(all.into_iter().all(|found| found.unwrap()));
+        assert!(
+            world
+                .registry
+                .requests()
+                .iter()
+                .all(|record| record.version == version)
+        );
+        let (limit, connections) = (Config::default().max_requests, world.registry.connections());
+        if version == Version::HTTP_2 {
+            assert_eq!(connections, 1);
+        } else {
+            // A connection is free for the next request a moment after its answer was read, so
+            // some more than the limit come into being, but far fewer than requests.
+            assert!(connections <= 3 * limit, "{connections}");
+            assert!(world.registry.max_in_flight(RouteKind::Manifest) <= limit);
+        }
+    }
+}
+
+#[tokio::test]
+async fn http_2_streams_that_break_are_tried_again() {
+    let authority = Authority::new();
+    let builder = Registry::builder()
+        .tls_with(authority.server(&LOCAL_NAMES), authority.pem())
+        .protocols(Protocols::Http2);
+    let world = world(builder, vec![authority.pem().to_owned()]);
+    for code in [1, 2, 7, 8, 11] {
+        let stream = regimg_tests::registry::Ending::Stream(code);
+        world.registry.fault(
+            Match::get("/v2/a/b/manifests/latest").once(),
+            Fault::end_at(10, stream),
+        );
+        world
+            .repository("a/b")
+            .manifest(&tag("latest"))
+            .await
+            .unwrap_or_else(|error| panic!("{code}: {error:?}"));
+    }
+    assert_eq!(world.registry.count("GET", "/v2/a/b/manifests/latest"), 10);
+}
+
+#[tokio::test]
+async fn a_registry_that_calls_itself_http_is_asked_by_https() {
+    let authority = Authority::new();
+    let world = world(
+        Registry::builder().tls_with(authority.server(&LOCAL_NAMES), authority.pem()),
+        vec![authority.pem().to_owned()],
+    );
+    let location = format!("http://{}/v2/a/b/manifests/latest", world.registry.host());
+    world.registry.fault(
+        Match::get("/v2/a/b/manifests/other"),
+        Fault::redirect_to(&location),
+    );
+    world
+        .repository("a/b")
+        .manifest(&tag("other"))
+        .await
+        .unwrap();
+    let realm = "http://example.com/token";
+    world.registry.set_auth(
+        regimg_tests::registry::Auth::bearer()
+            .realm(regimg_tests::registry::Realm::Url(realm.to_owned())),
+    );
+    let error = look(&world).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Refused,
+        "a token server in the clear: {error}"
+    );
+}
+
+#[tokio::test]
+async fn plain_http_only_where_allowed() {
+    // An address that leads here without being known as local.
+    let registry = Registry::start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    for (plain_http, wanted) in [(PlainHttp::LocalOnly, false), (PlainHttp::Allowed, true)] {
+        let mut config = Config::default();
+        config.plain_http = plain_http;
+        config.retry.max_elapsed = std::time::Duration::ZERO;
+        let client = Client::new(config, Credential::Anonymous).unwrap();
+        let name = format!("[::ffff:127.0.0.1]:{}/a/b", registry.addr().port());
+        let name = regimg_core::Repository::parse(&name).unwrap();
+        assert!(!name.registry().is_local());
+        registry.clear_requests();
+        let got = client.repository(&name).digest(&tag("latest")).await;
+        assert_eq!(got.is_ok(), wanted, "{got:?}");
+        assert_eq!(registry.count("GET", "/v2/"), usize::from(wanted));
+    }
+}
