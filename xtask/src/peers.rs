@@ -1,0 +1,146 @@
+//! The programs of others that the suite tests against.
+//!
+//! They come from Debian's archive, with the package manager, where there is one and
+//! xtask may use it. Everywhere else the tests that need one are left out, and say so.
+
+use std::fs;
+
+use anyhow::{Context, bail};
+use xshell::cmd;
+
+use crate::steps::Done;
+use crate::workspace::Workspace;
+
+/// A program that the suite calls, and where it comes from.
+struct Peer {
+    program: &'static str,
+    package: &'static str,
+    delivery: Delivery,
+}
+
+/// How a package's program gets onto the machine.
+enum Delivery {
+    /// Installed as packages are.
+    Installed,
+    /// Taken out of its package into the build's directory. Installing would also start
+    /// a server on every interface of the machine.
+    Unpacked,
+}
+
+const PEERS: [Peer; 4] = [
+    Peer {
+        program: "docker-registry",
+        package: "docker-registry",
+        delivery: Delivery::Unpacked,
+    },
+    Peer {
+        program: "skopeo",
+        package: "skopeo",
+        delivery: Delivery::Installed,
+    },
+    Peer {
+        program: "buildah",
+        package: "buildah",
+        delivery: Delivery::Installed,
+    },
+    Peer {
+        program: "mmdebstrap",
+        package: "mmdebstrap",
+        delivery: Delivery::Installed,
+    },
+];
+
+/// Sees to it that the peers are there, as far as this machine and user allow.
+///
+/// # Errors
+///
+/// With `required`, a peer that could not be had.
+pub(crate) fn provide(workspace: &Workspace, required: bool) -> anyhow::Result<Done> {
+    workspace.prepend_path(&workspace.target().join("peers/usr/bin"))?;
+    let missing = missing(workspace);
+    if missing.is_empty() {
+        return Ok(Done::Whole);
+    }
+    let outcome = obtain(workspace, &missing);
+    let missing = self::missing(workspace);
+    if missing.is_empty() {
+        return outcome.map(Done::from);
+    }
+    let programs = list(&missing, |peer| peer.program);
+    match outcome {
+        Err(error) if required => Err(error).with_context(|| format!("missing: {programs}")),
+        Ok(()) if required => bail!("missing: {programs}"),
+        Err(error) => Ok(Done::Without(format!(
+            "tests with {programs} are left out: {error:#}"
+        ))),
+        Ok(()) => Ok(Done::Without(format!("tests with {programs} are left out"))),
+    }
+}
+
+fn missing(workspace: &Workspace) -> Vec<&'static Peer> {
+    PEERS
+        .iter()
+        .filter(|peer| workspace.program(peer.program).is_none())
+        .collect()
+}
+
+fn list(peers: &[&Peer], name: impl Fn(&Peer) -> &str) -> String {
+    peers
+        .iter()
+        .map(|peer| name(peer))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// Installs or unpacks the packages of the peers that are missing.
+fn obtain(workspace: &Workspace, missing: &[&Peer]) -> anyhow::Result<()> {
+    let sh = workspace.sh();
+    if workspace.program("apt-get").is_none() {
+        bail!("there is no apt-get to install them with");
+    }
+    let root = cmd!(sh, "id -u").quiet().read()? == "0";
+    eprintln!(
+        "getting {} with apt-get",
+        list(missing, |peer| peer.package)
+    );
+    if root {
+        cmd!(sh, "apt-get update --quiet=2").run()?;
+    }
+    for peer in missing {
+        match peer.delivery {
+            Delivery::Unpacked => unpack(workspace, peer.package)?,
+            Delivery::Installed if root => install(workspace, peer.package)?,
+            Delivery::Installed => bail!("installing {} takes root", peer.package),
+        }
+    }
+    Ok(())
+}
+
+fn install(workspace: &Workspace, package: &str) -> anyhow::Result<()> {
+    let sh = workspace.sh();
+    let install = cmd!(
+        sh,
+        "apt-get install --yes --quiet=2 --no-install-recommends {package}"
+    );
+    Ok(install.env("DEBIAN_FRONTEND", "noninteractive").run()?)
+}
+
+/// Takes a package's files out of it.
+fn unpack(workspace: &Workspace, package: &str) -> anyhow::Result<()> {
+    let sh = workspace.sh();
+    let peers = workspace.target().join("peers");
+    let download = peers.join(package);
+    let _ = fs::remove_dir_all(&download);
+    fs::create_dir_all(&download).with_context(|| format!("creating {}", download.display()))?;
+    let _directory = sh.push_dir(&download);
+    // apt-get would hand the download to a user who may not write here.
+    cmd!(
+        sh,
+        "apt-get download --quiet=2 -o APT::Sandbox::User=root {package}"
+    )
+    .run()?;
+    for archive in sh.read_dir(".")? {
+        cmd!(sh, "dpkg-deb --extract {archive} {peers}").run()?;
+    }
+    Ok(())
+}
