@@ -1,0 +1,215 @@
+//! Owners, modes, extended attributes and times, set in the order in which none undoes
+//! another: a new owner clears set-user-ID bits and capabilities, a write changes times.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{
+    AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown, flistxattr,
+    fremovexattr, fsetxattr, futimens, utimensat,
+};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid};
+
+use crate::error::{Doing, Error};
+use crate::proc;
+use crate::progress::{Progress, Warning};
+use crate::root::Directory;
+use crate::tar::{Attributes, Entry};
+
+use super::Layer;
+
+/// File capabilities, which nothing may come after that changes the file.
+const CAPABILITY: &[u8] = b"security.capability";
+
+/// Returns the times that an entry asks for. Without one for access, a file has been read
+/// when it was written.
+pub(super) fn timestamps(attributes: &Attributes) -> Timestamps {
+    let mtime = attributes.mtime;
+    let atime = attributes.atime.map_or(mtime, |atime| atime.max(mtime));
+    Timestamps {
+        last_access: atime.into(),
+        last_modification: mtime.into(),
+    }
+}
+
+/// Tells whether an attribute belongs to the machine that an archive was made on, rather
+/// than to its content.
+fn is_of_the_machine(name: &[u8]) -> bool {
+    name == b"security.selinux"
+        || name == b"system.nfs4_acl"
+        || name.starts_with(b"trusted.overlay.")
+}
+
+impl<P: Progress> Layer<'_, P> {
+    /// Sets everything on a file that this layer has made and filled.
+    pub(super) fn finish_file(
+        &mut self,
+        file: BorrowedFd<'_>,
+        within: &Directory,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let attributes = &entry.attributes;
+        if let Some((uid, gid)) = self.owner(within, attributes)? {
+            fchown(file, Some(uid), Some(gid)).map_err(|errno| refused_owner(uid, gid, errno))?;
+        }
+        fchmod(file, Mode::from_raw_mode(attributes.mode)).doing("cannot set the mode")?;
+        self.set_xattrs(entry, |name, value| {
+            fsetxattr(file, name, value, XattrFlags::empty())
+        })?;
+        futimens(file, &timestamps(attributes)).doing("cannot set times")
+    }
+
+    /// Sets everything on a directory but its times, which what goes into it would change.
+    pub(super) fn finish_directory(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        mode: u32,
+        within: Option<&Directory>,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let owner = match within {
+            Some(within) => self.owner(within, &entry.attributes)?,
+            None => self.any_owner(&entry.attributes)?,
+        };
+        if let Some((uid, gid)) = owner {
+            fchown(directory, Some(uid), Some(gid))
+                .map_err(|errno| refused_owner(uid, gid, errno))?;
+        }
+        fchmod(directory, Mode::from_raw_mode(mode)).doing("cannot set the mode")?;
+        self.set_xattrs(entry, |name, value| {
+            fsetxattr(directory, name, value, XattrFlags::empty())
+        })
+    }
+
+    /// Removes the extended attributes that a directory of a lower layer has and its new
+    /// entry does not.
+    pub(super) fn drop_stale_xattrs(
+        &mut self,
+        directory: BorrowedFd<'_>,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let mut names = Vec::with_capacity(64 * 1024);
+        match flistxattr(directory, rustix::buffer::spare_capacity(&mut names)) {
+            Ok(_) => {}
+            Err(Errno::NOTSUP) => return Ok(()),
+            Err(errno) => return Err(Error::system("cannot list extended attributes", errno)),
+        }
+        for name in names
+            .split(|&byte| byte == 0)
+            .filter(|name| !name.is_empty() && !is_of_the_machine(name))
+        {
+            if entry.attributes.xattrs.iter().any(|(kept, _)| kept == name) {
+                continue;
+            }
+            match fremovexattr(directory, name) {
+                Ok(()) | Err(Errno::NODATA | Errno::PERM | Errno::ACCESS) => {}
+                Err(errno) => {
+                    return Err(Error::system("cannot remove an extended attribute", errno));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets everything but a mode on what has no content to be opened for: a link, which has
+    /// no mode, or a special file, which is opened by path only.
+    pub(super) fn finish_in_place(
+        &mut self,
+        within: &Directory,
+        name: &[u8],
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        if let Some((uid, gid)) = self.owner(within, &entry.attributes)? {
+            let changed = chownat(
+                &within.fd,
+                name,
+                Some(uid),
+                Some(gid),
+                AtFlags::SYMLINK_NOFOLLOW,
+            );
+            changed.map_err(|errno| refused_owner(uid, gid, errno))?;
+        }
+        self.set_xattrs(entry, |xattr, value| {
+            proc::set_xattr(within.fd.as_fd(), name, xattr, value)
+        })?;
+        let times = timestamps(&entry.attributes);
+        utimensat(&within.fd, name, &times, AtFlags::SYMLINK_NOFOLLOW).doing("cannot set times")
+    }
+
+    /// Returns the owner to set, unless a new file in this directory has it already: whether
+    /// it takes its maker's group or its directory's, they are the same.
+    fn owner(
+        &self,
+        within: &Directory,
+        attributes: &Attributes,
+    ) -> Result<Option<(Uid, Gid)>, Error> {
+        let owner = self.any_owner(attributes)?;
+        Ok(owner.filter(|&(uid, gid)| {
+            let is_ours = uid == geteuid() && gid == getegid() && gid.as_raw() == within.gid;
+            !is_ours
+        }))
+    }
+
+    fn any_owner(&self, attributes: &Attributes) -> Result<Option<(Uid, Gid)>, Error> {
+        if !self.owners {
+            return Ok(None);
+        }
+        let (uid, gid) = (id(attributes.uid, "user")?, id(attributes.gid, "group")?);
+        Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid))))
+    }
+
+    /// Sets extended attributes, capabilities last. One that is not allowed here is left out
+    /// with a warning: no image depends on it who could run without.
+    fn set_xattrs(
+        &mut self,
+        entry: &Entry,
+        set: impl Fn(&[u8], &[u8]) -> Result<(), Errno>,
+    ) -> Result<(), Error> {
+        let xattrs = &entry.attributes.xattrs;
+        if xattrs.is_empty() {
+            return Ok(());
+        }
+        let (last, first): (Vec<_>, Vec<_>) =
+            xattrs.iter().partition(|(name, _)| name == CAPABILITY);
+        for (name, value) in first.into_iter().chain(last) {
+            if is_of_the_machine(name) {
+                continue;
+            }
+            match set(name, value) {
+                Ok(()) => {}
+                Err(Errno::NOTSUP | Errno::PERM | Errno::ACCESS) => {
+                    self.notes.warn(&Warning::Xattr {
+                        path: entry.path.clone(),
+                        name: name.clone(),
+                    });
+                }
+                Err(errno) => {
+                    let name = crate::error::Quoted(name);
+                    return Err(Error::system(
+                        format!("cannot set extended attribute {name}"),
+                        errno,
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes an id as the system does: the highest one is no id but stands for "leave it".
+fn id(id: u64, of: &str) -> Result<u32, Error> {
+    u32::try_from(id)
+        .ok()
+        .filter(|&id| id != u32::MAX)
+        .ok_or_else(|| Error::archive(format!("{of} id {id} is out of range")))
+}
+
+fn refused_owner(uid: Uid, gid: Gid, errno: Errno) -> Error {
+    let (uid, gid) = (uid.as_raw(), gid.as_raw());
+    let hint = if errno == Errno::INVAL {
+        ", which this user namespace has no mapping for"
+    } else {
+        ""
+    };
+    Error::system(format!("cannot set the owner {uid}:{gid}{hint}"), errno)
+}

@@ -1,0 +1,214 @@
+//! One layer after another, onto one directory.
+
+mod attributes;
+mod create;
+mod place;
+mod restore;
+mod whiteout;
+
+use std::io::{self, Read};
+
+use rustix::process::geteuid;
+
+use crate::ahead::Ahead;
+use crate::decompress::{self, Decoded, Decompressed};
+use crate::error::Error;
+use crate::options::{Options, Ownership};
+use crate::path;
+use crate::progress::{Outcome, Progress, Warning};
+use crate::root::{Access, Root};
+use crate::tar::{Archive, Entry, Kind};
+
+use place::Places;
+
+/// Applies one layer, compressed or not, to the directory.
+///
+/// The layer is read to its last byte, whatever its archive says about its end, so a reader
+/// that verifies a digest at its end has seen everything when this returns. What is read and
+/// written goes through buffers of fixed size.
+///
+/// ```
+/// use regimg_unpack::{Options, Root};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let directory = tempfile::tempdir()?;
+/// let mut layer = tar::Builder::new(Vec::new());
+/// let mut header = tar::Header::new_gnu();
+/// header.set_size(6);
+/// header.set_mode(0o644);
+/// layer.append_data(&mut header, "etc/hostname", &b"regimg"[..])?;
+///
+/// let root = Root::open(directory.path())?;
+/// let outcome = regimg_unpack::apply(&layer.into_inner()?[..], &root, &Options::default(), &mut ())?;
+/// assert_eq!(outcome.bytes, 6);
+/// assert_eq!(std::fs::read(directory.path().join("etc/hostname"))?, b"regimg");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// See [`ErrorKind`](crate::ErrorKind). After an error the directory holds a part of the
+/// layer and should be removed.
+pub fn apply(
+    layer: impl Read,
+    root: &Root,
+    options: &Options,
+    progress: &mut impl Progress,
+) -> Result<Outcome, Error> {
+    let archive = Decompressed::new(layer).map_err(decompress::classify)?;
+    Layer::new(root, options, progress, 0).apply(archive)
+}
+
+/// Applies an image's layers, the lowest first.
+///
+/// A thread decompresses ahead of the calling one, up to 16 MiB and across layers, so that
+/// the next layer stands ready when one is done. Otherwise as [`apply`]; the outcome is that
+/// of all layers together.
+///
+/// # Errors
+///
+/// As [`apply`], with the layer's index. The thread ends once its reader returns, which an
+/// error does not wait for.
+pub fn apply_all<I>(
+    layers: I,
+    root: &Root,
+    options: &Options,
+    progress: &mut impl Progress,
+) -> Result<Outcome, Error>
+where
+    I: IntoIterator<Item: Read, IntoIter: ExactSizeIterator + Send + 'static>,
+{
+    let layers = layers.into_iter();
+    let count = layers.len();
+    let mut total = Outcome::default();
+    if count == 0 {
+        return Ok(total);
+    }
+    let started = Ahead::start(layers);
+    let mut ahead =
+        started.map_err(|error| Error::source("cannot start the decompressing thread", error))?;
+    for index in 0..count {
+        let layer = Layer::new(root, options, progress, index);
+        let outcome = layer
+            .apply(ahead.layer())
+            .map_err(|error| error.in_layer(index))?;
+        total.entries += outcome.entries;
+        total.bytes += outcome.bytes;
+        total.skipped_devices += outcome.skipped_devices;
+    }
+    Ok(total)
+}
+
+/// A layer being applied.
+struct Layer<'a, P> {
+    options: &'a Options,
+    /// Whether files get the archive's owners.
+    owners: bool,
+    places: Places<'a>,
+    outcome: Outcome,
+    notes: Notes<'a, P>,
+}
+
+/// Warnings, each kind once.
+struct Notes<'a, P> {
+    progress: &'a mut P,
+    index: usize,
+    given: Vec<std::mem::Discriminant<Warning>>,
+}
+
+impl<P: Progress> Notes<'_, P> {
+    fn warn(&mut self, warning: &Warning) {
+        let kind = std::mem::discriminant(warning);
+        if !self.given.contains(&kind) {
+            self.given.push(kind);
+            self.progress.warn(self.index, warning);
+        }
+    }
+}
+
+impl<'a, P: Progress> Layer<'a, P> {
+    fn new(root: &'a Root, options: &'a Options, progress: &'a mut P, index: usize) -> Self {
+        let is_root = geteuid().is_root();
+        Self {
+            options,
+            owners: match options.ownership {
+                Ownership::IfRoot => is_root,
+                Ownership::Keep => true,
+                Ownership::Ignore => false,
+            },
+            places: Places::new(
+                root,
+                if is_root {
+                    Access::Privileged
+                } else {
+                    Access::Bound
+                },
+            ),
+            outcome: Outcome::default(),
+            notes: Notes {
+                progress,
+                index,
+                given: Vec::new(),
+            },
+        }
+    }
+
+    fn apply(mut self, layer: impl Decoded) -> Result<Outcome, Error> {
+        self.notes.progress.layer_started(self.notes.index);
+        let mut archive = Archive::new(layer, &self.options.limits);
+        while let Some(entry) = archive.next_entry()? {
+            self.outcome.entries += 1;
+            if self.outcome.entries > self.options.limits.entries {
+                return Err(Error::limit(format!(
+                    "layer has more than {} entries",
+                    self.options.limits.entries
+                )));
+            }
+            self.entry(&entry, &mut archive)
+                .map_err(|error| error.at(&entry.path))?;
+        }
+        self.places.restore()?;
+        match archive.into_reader().trailing() {
+            0 => {}
+            count => self.notes.warn(&Warning::TrailingBytes { count }),
+        }
+        self.notes.progress.layer_finished(self.notes.index);
+        Ok(self.outcome)
+    }
+
+    fn entry(
+        &mut self,
+        entry: &Entry,
+        archive: &mut Archive<'_, impl io::BufRead>,
+    ) -> Result<(), Error> {
+        if entry.path.is_empty() {
+            self.notes.warn(&Warning::Unnamed);
+            return Ok(());
+        }
+        let path = path::clean(&entry.path)?;
+        if path.is_empty() {
+            return self.root_entry(entry);
+        }
+        if whiteout::is_bookkeeping(&path) {
+            self.notes.warn(&Warning::Bookkeeping {
+                path: entry.path.clone(),
+            });
+            return Ok(());
+        }
+        let (directory, name) = path::split(&path);
+        if let Some(marked) = name.strip_prefix(whiteout::PREFIX) {
+            return self.whiteout(entry, directory, marked);
+        }
+        self.create(entry, directory, name, archive)
+    }
+
+    /// Applies an entry for the root itself. Only a directory can stand there: a link would
+    /// lead every later entry out (CVE-2021-29136).
+    fn root_entry(&mut self, entry: &Entry) -> Result<(), Error> {
+        if !matches!(entry.kind, Kind::Directory) {
+            return Err(Error::archive("the root can only be a directory"));
+        }
+        self.merge_root(entry)
+    }
+}

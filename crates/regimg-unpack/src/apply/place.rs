@@ -1,0 +1,179 @@
+//! Where entries go: open directories, and what this layer has put into them.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, OwnedFd};
+use std::rc::Rc;
+
+use rustix::fs::{Mode, OFlags, Stat, openat};
+use rustix::io::Errno;
+
+use crate::error::{Doing, Error};
+use crate::remove::{self, Keep};
+use crate::root::{Access, Directory, Id, Root};
+use crate::walk::{Walked, open_up};
+
+use super::restore::Restore;
+
+/// How many directories are kept open. Nearly every entry's directory is the one of the
+/// entry before it, or one that was used shortly before.
+const OPEN: usize = 32;
+
+/// The directories of a root while one layer is applied to it.
+pub(super) struct Places<'r> {
+    pub(super) root: &'r Root,
+    pub(super) access: Access,
+    /// By clean path, the one used last at the end. Paths may lead through links, so they
+    /// all are forgotten when anything but a plain entry is removed.
+    open: Vec<(Vec<u8>, Rc<Directory>)>,
+    /// What this layer has made: whiteouts leave it alone, wherever they stand in the layer.
+    pub(super) upper: Upper,
+    /// What the directories that were changed shall be like in the end.
+    pub(super) restores: HashMap<Id, Restore>,
+}
+
+/// Entries of the layer that is being applied.
+#[derive(Debug, Default)]
+pub(super) struct Upper(HashSet<(Id, Box<[u8]>)>);
+
+impl Upper {
+    pub(super) fn insert(&mut self, directory: Id, name: &[u8]) {
+        self.0.insert((directory, name.into()));
+    }
+}
+
+impl Keep for Upper {
+    fn keeps(&self, directory: Id, name: &[u8]) -> bool {
+        self.0.contains(&(directory, name.into()))
+    }
+}
+
+impl<'r> Places<'r> {
+    pub(super) fn new(root: &'r Root, access: Access) -> Self {
+        Self {
+            root,
+            access,
+            open: Vec::new(),
+            upper: Upper::default(),
+            restores: HashMap::new(),
+        }
+    }
+
+    /// Opens the directory that an entry goes into, and makes what is missing of it.
+    pub(super) fn make(&mut self, path: &[u8]) -> Result<Rc<Directory>, Error> {
+        if let Some(directory) = self.known(path) {
+            return Ok(directory);
+        }
+        let Walked {
+            directory,
+            created,
+            touched,
+        } = match self.root.find(path) {
+            Ok(directory) => Walked {
+                directory,
+                created: Vec::new(),
+                touched: Vec::new(),
+            },
+            Err(_) => self.root.make(path, self.access)?,
+        };
+        for touched in touched {
+            self.remember(touched.path, &touched.stat);
+        }
+        if created.iter().any(|created| created.replaced) {
+            self.open.clear();
+        }
+        for created in created {
+            self.upper.insert(created.parent, &created.name);
+        }
+        self.keep_open(path, directory)
+    }
+
+    /// Opens the directory that an entry would be in, if there is one.
+    pub(super) fn find(&mut self, path: &[u8]) -> Result<Option<Rc<Directory>>, Error> {
+        if let Some(directory) = self.known(path) {
+            return Ok(Some(directory));
+        }
+        match self.root.find(path) {
+            Ok(directory) => self.keep_open(path, directory).map(Some),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            // Somebody's mode keeps us out: the long way gives access as it goes. It makes
+            // nothing, since everything is there.
+            Err(Errno::ACCESS) if self.access == Access::Bound => self.make(path).map(Some),
+            Err(errno) => Err(Error::system("cannot open the directory", errno)),
+        }
+    }
+
+    fn known(&mut self, path: &[u8]) -> Option<Rc<Directory>> {
+        let index = self.open.iter().rposition(|(known, _)| known == path)?;
+        let entry = self.open.remove(index);
+        let directory = Rc::clone(&entry.1);
+        self.open.push(entry);
+        Some(directory)
+    }
+
+    fn keep_open(&mut self, path: &[u8], fd: OwnedFd) -> Result<Rc<Directory>, Error> {
+        let (directory, stat) = Directory::of(fd).doing("cannot inspect a directory")?;
+        if self.access == Access::Bound {
+            open_up(directory.fd.as_fd(), &stat).doing("cannot gain access to a directory")?;
+        }
+        self.remember(path.to_owned(), &stat);
+        Ok(self.insert(path, directory))
+    }
+
+    pub(super) fn insert(&mut self, path: &[u8], directory: Directory) -> Rc<Directory> {
+        if self.open.len() == OPEN {
+            self.open.remove(0);
+        }
+        let directory = Rc::new(directory);
+        self.open.push((path.to_owned(), Rc::clone(&directory)));
+        directory
+    }
+
+    /// Forgets a directory whose attributes have changed.
+    pub(super) fn forget(&mut self, id: Id) {
+        self.open.retain(|(_, directory)| directory.id != id);
+    }
+
+    /// Notes what a directory was like before anything in it changed, unless it is known
+    /// what it shall be like.
+    fn remember(&mut self, path: Vec<u8>, stat: &Stat) {
+        self.restores
+            .entry(Id::of(stat))
+            .or_insert_with(|| Restore::of(path, stat, self.access));
+    }
+
+    /// Removes what stands at a name, all of it.
+    pub(super) fn remove(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
+        self.open.clear();
+        remove::anything(directory.fd.as_fd(), name, &remove::Nothing)
+            .doing("cannot remove what is in the way")
+    }
+
+    /// Removes what stands at a name and comes from lower layers.
+    pub(super) fn remove_lower(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
+        if self.upper.keeps(directory.id, name) {
+            return match open_child(directory, name) {
+                Ok(child) => self.clear_lower(&child),
+                // No directory: then it is this layer's, and stays.
+                Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT) => Ok(()),
+                Err(errno) => Err(Error::system("cannot open what is whited out", errno)),
+            };
+        }
+        self.open.clear();
+        match remove::anything(directory.fd.as_fd(), name, &self.upper) {
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+            outcome => outcome.doing("cannot remove what is whited out"),
+        }
+    }
+
+    /// Removes what a directory holds from lower layers.
+    pub(super) fn clear_lower(&mut self, directory: &OwnedFd) -> Result<(), Error> {
+        self.open.clear();
+        remove::children(directory.as_fd(), &self.upper).doing("cannot remove what is hidden")
+    }
+}
+
+/// Opens a directory in a directory, and no link to one.
+pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(&directory.fd, name, flags, Mode::empty())
+}

@@ -1,0 +1,77 @@
+//! Entries that hide what lower layers have (image-spec, layer.md, "Whiteouts").
+
+use rustix::io::Errno;
+
+use crate::error::Error;
+use crate::path;
+use crate::progress::{Progress, Warning};
+use crate::tar::Entry;
+
+use super::Layer;
+use super::place::open_child;
+
+/// What a whiteout's base name begins with.
+pub(super) const PREFIX: &[u8] = b".wh.";
+/// What is left of an opaque marker's base name, `.wh..wh..opq`.
+const OPAQUE: &[u8] = b".wh..opq";
+/// What AUFS kept beside the content, and some layers still carry.
+const BOOKKEEPING: [&[u8]; 3] = [b".wh..wh.aufs", b".wh..wh.plnk", b".wh..wh.orph"];
+
+/// Tells whether a path is, or is in, bookkeeping of AUFS.
+pub(super) fn is_bookkeeping(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/')
+        .any(|component| BOOKKEEPING.contains(&component))
+}
+
+impl<P: Progress> Layer<'_, P> {
+    /// Applies a whiteout for `marked` in a directory. What lower layers have goes; what this
+    /// layer has put there stays, whether its entry came before or comes after.
+    pub(super) fn whiteout(
+        &mut self,
+        entry: &Entry,
+        directory: &[u8],
+        marked: &[u8],
+    ) -> Result<(), Error> {
+        match marked {
+            OPAQUE => self.opaque(entry, directory),
+            b"" | b"." | b".." => Err(Error::archive("whiteout of no name")),
+            name => match self.places.find(directory)? {
+                Some(directory) => self.places.remove_lower(&directory, name),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Hides everything that lower layers have in a directory. The directory itself is not
+    /// looked for behind a link: a link is a lower layer's, and what it leads to is not what
+    /// the marker speaks of.
+    fn opaque(&mut self, entry: &Entry, path: &[u8]) -> Result<(), Error> {
+        if path.is_empty() {
+            let root = self
+                .places
+                .root
+                .reopen()
+                .map_err(|errno| Error::system("cannot open the root", errno))?;
+            return self.places.clear_lower(&root);
+        }
+        let (above, name) = path::split(path);
+        let Some(above) = self.places.find(above)? else {
+            return Ok(());
+        };
+        match open_child(&above, name) {
+            Ok(_) => {}
+            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                self.notes.warn(&Warning::OpaqueLink {
+                    path: entry.path.clone(),
+                });
+                return Ok(());
+            }
+            Err(errno) => return Err(Error::system("cannot open what is marked as opaque", errno)),
+        }
+        match self.places.find(path)? {
+            Some(directory) => self.places.clear_lower(&directory.fd),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Extended headers (POSIX pax): records that override fields of the entry that follows.
+
+use crate::error::Error;
+
+use super::sparse::Region;
+use super::time::Time;
+
+/// What an extended header says. An empty value leaves the header's own in force, as
+/// Go's reader has it.
+#[derive(Debug, Default)]
+pub(super) struct Extensions {
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) link: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+    pub(super) uid: Option<u64>,
+    pub(super) gid: Option<u64>,
+    pub(super) mtime: Option<Time>,
+    pub(super) atime: Option<Time>,
+    pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) sparse: SparseRecords,
+}
+
+/// The three ways of pax to describe holes.
+#[derive(Debug, Default)]
+pub(super) struct SparseRecords {
+    /// Version 1.0: the map stands before the content.
+    major: Option<u64>,
+    minor: Option<u64>,
+    /// The file's own name: `path` then is a stand-in for readers that know no holes.
+    pub(super) name: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+    /// Version 0.0 in pairs of records, 0.1 in one.
+    numbers: Vec<u64>,
+}
+
+impl SparseRecords {
+    pub(super) fn map_is_in_content(&self) -> bool {
+        (self.major, self.minor) == (Some(1), Some(0))
+    }
+
+    /// Returns the map that stands in the records themselves.
+    pub(super) fn map(&self) -> Result<Option<Vec<Region>>, Error> {
+        if self.numbers.is_empty() {
+            return Ok(None);
+        }
+        let (pairs, rest) = self.numbers.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(Error::archive("sparse map has an odd number of values"));
+        }
+        Ok(Some(
+            pairs
+                .iter()
+                .map(|&[offset, length]| Region { offset, length })
+                .collect(),
+        ))
+    }
+}
+
+impl Extensions {
+    /// Reads the records of one extended header: `LENGTH KEY=VALUE\n`, the length
+    /// counting the whole record, the value being any bytes.
+    pub(super) fn parse(mut records: &[u8]) -> Result<Self, Error> {
+        let mut extensions = Self::default();
+        while !records.is_empty() {
+            let (key, value, rest) =
+                record(records).ok_or_else(|| Error::archive("malformed extended header"))?;
+            extensions.set(key, value)?;
+            records = rest;
+        }
+        Ok(extensions)
+    }
+
+    fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+            self.xattrs.retain(|(other, _)| other != name);
+            self.xattrs.push((name.to_owned(), value.to_owned()));
+            return Ok(());
+        }
+        if value.is_empty() {
+            return Ok(());
+        }
+        match key {
+            b"path" => self.path = Some(text(value, "path")?),
+            b"GNU.sparse.name" => self.sparse.name = Some(text(value, "sparse name")?),
+            b"linkpath" => self.link = Some(text(value, "linkpath")?),
+            b"size" => self.size = Some(decimal(value, "size")?),
+            b"uid" => self.uid = Some(decimal(value, "uid")?),
+            b"gid" => self.gid = Some(decimal(value, "gid")?),
+            b"mtime" => self.mtime = Some(time(value, "mtime")?),
+            b"atime" => self.atime = Some(time(value, "atime")?),
+            b"GNU.sparse.major" => self.sparse.major = Some(decimal(value, "sparse version")?),
+            b"GNU.sparse.minor" => self.sparse.minor = Some(decimal(value, "sparse version")?),
+            b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
+                self.sparse.size = Some(decimal(value, "sparse size")?);
+            }
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
+                self.sparse.numbers.push(decimal(value, "sparse map")?);
+            }
+            b"GNU.sparse.map" => {
+                let numbers = value.split(|&byte| byte == b',');
+                self.sparse.numbers = numbers
+                    .map(|number| decimal(number, "sparse map"))
+                    .collect::<Result<_, _>>()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Splits the first record off: its key, its value and what follows it.
+fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let space = records.iter().take(20).position(|&byte| byte == b' ')?;
+    let length = digits(&records[..space])?.try_into().ok()?;
+    let (record, rest) = records.split_at_checked(length)?;
+    let body = record.get(space + 1..)?.strip_suffix(b"\n")?;
+    let equals = body.iter().position(|&byte| byte == b'=')?;
+    let (key, value) = (&body[..equals], &body[equals + 1..]);
+    (!key.is_empty() && !key.contains(&0)).then_some((key, value, rest))
+}
+
+fn text(value: &[u8], name: &str) -> Result<Vec<u8>, Error> {
+    if value.contains(&0) {
+        return Err(Error::archive(format!(
+            "extended header's {name} holds a NUL"
+        )));
+    }
+    Ok(value.to_owned())
+}
+
+fn decimal(value: &[u8], name: &str) -> Result<u64, Error> {
+    digits(value).ok_or_else(|| Error::archive(format!("extended header has no valid {name}")))
+}
+
+fn time(value: &[u8], name: &str) -> Result<Time, Error> {
+    Time::parse(value).ok_or_else(|| Error::archive(format!("extended header has no valid {name}")))
+}
+
+/// Reads a number of digits alone, at most 2^63 - 1.
+pub(super) fn digits(text: &[u8]) -> Option<u64> {
+    let all = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let number: i64 = std::str::from_utf8(text)
+        .ok()
+        .filter(|_| all)?
+        .parse()
+        .ok()?;
+    number.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Extensions;
+
+    #[test]
+    fn values_are_bytes_and_lengths_are_exact() {
+        let parsed = Extensions::parse(b"27 SCHILY.xattr.user.a=1\n2\n11 path=a\n")
+            .map(|it| (it.xattrs, it.path));
+        assert!(parsed.is_err(), "a record that is one byte too long");
+        let parsed = Extensions::parse(b"28 SCHILY.xattr.user.a=1\n\x002\n10 path=a\n")
+            .expect("well-formed");
+        assert_eq!(parsed.xattrs, [(b"user.a".to_vec(), b"1\n\x002".to_vec())]);
+        assert_eq!(parsed.path.as_deref(), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn malformed_records_are_refused() {
+        let malformed: [&[u8]; 9] = [
+            b"10 path=a",
+            b"1",
+            b"0 ",
+            b"99999999999999999999999 path=a\n",
+            b"7 path\n",
+            b"6 =a\n",
+            b"+10 path=a\n",
+            b"10 size=-\n",
+            b"11 path=\0a\n",
+        ];
+        for records in malformed {
+            assert!(
+                Extensions::parse(records).is_err(),
+                "{}",
+                records.escape_ascii()
+            );
+        }
+    }
+}
