@@ -186,7 +186,8 @@ impl Error {
         self.0.url.as_deref()
     }
 
-    /// Returns how often the request was sent; 0 when it never was.
+    /// Returns after how many tries the request was given up; 0 when it is not a request that
+    /// failed, but something about its answer or before it.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }

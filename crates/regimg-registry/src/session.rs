@@ -1,42 +1,26 @@
-//! One registry and one credential: which scheme, which challenge, which tokens.
+//! One registry: sending requests to it, within its limits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::{HeaderMap, StatusCode};
 use regimg_core::{Digest, Registry};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use crate::auth::challenge::{Bearer, Scheme};
-use crate::auth::scope::{self, Scope};
-use crate::auth::token::{Buyer, Purpose, Token, Tokens};
-use crate::auth::{self, Credential, CredentialSource};
-use crate::ping::{self, Endpoint};
-use crate::sync::{Flight, lock};
-use crate::transport::address;
-use crate::transport::{Authorization, Outgoing, Response, Transport};
-use crate::{Error, ErrorKind};
-
-/// A token must live this long when a large body follows it: a refusal in the middle of the body
-/// arrives as a broken connection, not as 401.
-const LIFE_FOR_A_BODY: Duration = Duration::from_mins(1);
+use crate::Error;
+use crate::auth::CredentialSource;
+use crate::auth::prover::{Proof, Prover};
+use crate::auth::scope::Scope;
+use crate::sync::lock;
+use crate::transport::{Outgoing, Response, Transport, address};
 
 /// Everything known about one registry.
 pub(crate) struct Session {
     transport: Arc<Transport>,
-    registry: Registry,
-    source: Arc<dyn CredentialSource>,
-    credential: Flight<Credential>,
-    endpoint: Flight<Endpoint>,
-    /// What a refused request taught; the answer to `/v2/` is not always the whole truth.
-    learned: Mutex<Option<Scheme>>,
-    /// Scopes that were demanded beyond those asked for.
-    widened: Mutex<HashMap<Vec<Scope>, Vec<Scope>>>,
-    tokens: Tokens,
+    prover: Prover,
+    /// Who pushes which blob at the moment.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     requests: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
@@ -66,29 +50,6 @@ pub(crate) enum Lane {
     Transfer,
 }
 
-/// What one try presents.
-enum Proof {
-    Nothing,
-    Basic(Authorization),
-    RegistryToken(Authorization),
-    Token {
-        purpose: Purpose,
-        token: Arc<Token>,
-        authorization: Authorization,
-    },
-}
-
-impl Proof {
-    fn authorization(&self) -> Option<&Authorization> {
-        match self {
-            Self::Nothing => None,
-            Self::Basic(authorization)
-            | Self::RegistryToken(authorization)
-            | Self::Token { authorization, .. } => Some(authorization),
-        }
-    }
-}
-
 impl Session {
     pub(crate) fn new(
         transport: Arc<Transport>,
@@ -100,14 +61,8 @@ impl Session {
         let config = transport.config();
         let (requests, transfers) = (limit(config.max_requests), limit(config.max_transfers));
         Self {
+            prover: Prover::new(transport.clone(), registry, source),
             transport,
-            registry,
-            source,
-            credential: Flight::default(),
-            endpoint: Flight::default(),
-            learned: Mutex::default(),
-            widened: Mutex::default(),
-            tokens: Tokens::default(),
             turns: Mutex::default(),
             requests,
             transfers,
@@ -119,12 +74,12 @@ impl Session {
     }
 
     pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+        self.prover.registry()
     }
 
     /// Returns the registry's root, `https://ghcr.io/`, after having found out that it is there.
     pub(crate) async fn base(&self) -> Result<Url, Error> {
-        Ok(self.endpoint().await?.base.clone())
+        Ok(self.prover.endpoint().await?.base.clone())
     }
 
     /// Waits for one of the places among the transfers.
@@ -200,21 +155,26 @@ impl Session {
         if accepted.contains(&response.status()) {
             return Ok(response);
         }
-        Err(self.explain(response.into_error().await).await)
+        Err(self.prover.explain(response.into_error().await).await)
     }
 
     /// Sends a request once, and a second time when it has to prove itself better.
     pub(crate) async fn exchange(&self, call: &Call<'_>) -> Result<Response, Error> {
-        let proof = self.proof(call).await?;
+        let proof = self.prover.proof(call).await?;
         let response = self.dispatch(call, &proof).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let Some(better) = self.better_proof(call, &response, &proof).await? else {
+        let Some(better) = self.prover.better_proof(call, &response, &proof).await? else {
             return Ok(response);
         };
+        let mut call = call.clone();
+        if !address::same_origin(response.url(), &call.request.url) {
+            // It was not the registry that refused, and its redirect may be good only once.
+            call.request.url = response.url().clone();
+        }
         drop(response);
-        self.dispatch(call, &better).await
+        self.dispatch(&call, &better).await
     }
 
     async fn dispatch(&self, call: &Call<'_>, proof: &Proof) -> Result<Response, Error> {
@@ -245,167 +205,4 @@ impl Session {
             }
         }
     }
-
-    async fn proof(&self, call: &Call<'_>) -> Result<Proof, Error> {
-        let endpoint = self.endpoint().await?;
-        let credential = self.credential().await?;
-        let learned = lock(&self.learned).clone();
-        let scheme = learned.as_ref().unwrap_or(&endpoint.scheme);
-        match (credential.as_ref(), scheme) {
-            (Credential::RegistryToken(token), _) => {
-                let value = auth::bearer(token)?;
-                Ok(Proof::RegistryToken(Authorization {
-                    origin: endpoint.base.clone(),
-                    value,
-                }))
-            }
-            (_, Scheme::Bearer(bearer)) => {
-                let widened = lock(&self.widened).get(&call.scopes).cloned();
-                let purpose = Purpose::new(bearer, widened.unwrap_or_else(|| call.scopes.clone()));
-                self.token_proof(call, &endpoint, credential, purpose).await
-            }
-            // Nexus and Artifactory let `/v2/` pass and refuse what follows; a password given for
-            // this registry is shown to it unasked.
-            (Credential::Basic { .. }, Scheme::Basic | Scheme::None) => {
-                basic_proof(&endpoint, &credential)
-            }
-            (
-                Credential::Anonymous | Credential::IdentityToken(_),
-                Scheme::Basic | Scheme::None,
-            ) => Ok(Proof::Nothing),
-        }
-    }
-
-    /// Answers a refusal, if there is anything better to present than before.
-    async fn better_proof(
-        &self,
-        call: &Call<'_>,
-        response: &Response,
-        presented: &Proof,
-    ) -> Result<Option<Proof>, Error> {
-        let endpoint = self.endpoint().await?;
-        if !address::same_origin(response.url(), &endpoint.base) {
-            return Ok(None);
-        }
-        let credential = self.credential().await?;
-        let scheme = Scheme::of(response.headers());
-        if matches!(presented, Proof::RegistryToken(_)) {
-            return Ok(None);
-        }
-        match &scheme {
-            Scheme::Bearer(bearer) => {
-                let purpose = self.refused_purpose(call, bearer, presented);
-                let proof = self
-                    .token_proof(call, &endpoint, credential, purpose)
-                    .await?;
-                self.learn(&scheme);
-                Ok(Some(proof))
-            }
-            Scheme::Basic
-                if !matches!(presented, Proof::Basic(_))
-                    && matches!(*credential, Credential::Basic { .. }) =>
-            {
-                self.learn(&scheme);
-                basic_proof(&endpoint, &credential).map(Some)
-            }
-            Scheme::Basic | Scheme::None => Ok(None),
-        }
-    }
-
-    /// Remembers a challenge for the requests to come, without the scope of this one.
-    fn learn(&self, scheme: &Scheme) {
-        *lock(&self.learned) = Some(scheme.clone());
-    }
-
-    /// Says what to buy instead of the token that was refused, and forgets that one.
-    fn refused_purpose(&self, call: &Call<'_>, bearer: &Bearer, presented: &Proof) -> Purpose {
-        if let Proof::Token { purpose, token, .. } = presented {
-            self.tokens.discard(purpose, token);
-        }
-        let scopes = scope::merge(bearer.scope.as_deref(), &call.scopes);
-        if scopes != call.scopes {
-            lock(&self.widened).insert(call.scopes.clone(), scopes.clone());
-        }
-        Purpose::new(bearer, scopes)
-    }
-
-    async fn token_proof(
-        &self,
-        call: &Call<'_>,
-        endpoint: &Endpoint,
-        credential: Arc<Credential>,
-        purpose: Purpose,
-    ) -> Result<Proof, Error> {
-        let buyer = Buyer {
-            transport: self.transport.clone(),
-            registry: endpoint.base.clone(),
-            credential,
-        };
-        let needed = match call.lane {
-            Lane::Request => Duration::ZERO,
-            Lane::Transfer => LIFE_FOR_A_BODY,
-        };
-        let token = self.tokens.get(&purpose, needed, buyer).await?;
-        let value = token.authorization.clone();
-        let authorization = Authorization {
-            origin: endpoint.base.clone(),
-            value,
-        };
-        Ok(Proof::Token {
-            purpose,
-            token,
-            authorization,
-        })
-    }
-
-    async fn credential(&self) -> Result<Arc<Credential>, Error> {
-        let (source, registry) = (self.source.clone(), self.registry.clone());
-        let make = move || {
-            async move {
-                source.credential(&registry).await.map_err(|error| {
-                    let message = format!("no credential for {}", registry.host());
-                    Error::new(ErrorKind::Credential, message).with_source(error)
-                })
-            }
-            .boxed()
-        };
-        self.credential.get(|_| true, make).await
-    }
-
-    async fn endpoint(&self) -> Result<Arc<Endpoint>, Error> {
-        let (transport, registry) = (self.transport.clone(), self.registry.clone());
-        let make = move || async move { ping::find(&transport, &registry).await }.boxed();
-        self.endpoint.get(|_| true, make).await
-    }
-
-    /// Says of a refusal whether there were credentials at all.
-    async fn explain(&self, error: Error) -> Error {
-        if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied)
-            || error.hint().is_some()
-        {
-            return error;
-        }
-        let host = self.registry.host();
-        match self.credential().await.as_deref() {
-            Ok(Credential::Anonymous) => {
-                error.with_hint(format!("no credentials were given for {host}"))
-            }
-            _ => error.with_hint(format!("the credentials given for {host} do not suffice")),
-        }
-    }
-}
-
-fn basic_proof(endpoint: &Endpoint, credential: &Credential) -> Result<Proof, Error> {
-    let Credential::Basic { username, password } = credential else {
-        return Ok(Proof::Nothing);
-    };
-    // As in Go clients: half an account is none.
-    if username.is_empty() || password.is_empty() {
-        return Ok(Proof::Nothing);
-    }
-    let value = auth::basic(username, password)?;
-    Ok(Proof::Basic(Authorization {
-        origin: endpoint.base.clone(),
-        value,
-    }))
 }

@@ -1,6 +1,7 @@
 //! Who asks: credentials, challenges and the tokens bought with them.
 
 pub(crate) mod challenge;
+pub(crate) mod prover;
 pub(crate) mod reply;
 pub(crate) mod scope;
 pub(crate) mod token;

@@ -4,7 +4,9 @@
 
 mod auth;
 mod download;
+mod events;
 mod manifests;
+mod proxies;
 mod redirects;
 mod retries;
 mod support;

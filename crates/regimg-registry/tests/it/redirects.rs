@@ -169,3 +169,53 @@ async fn errors_hold_no_signed_addresses() {
         "{told}"
     );
 }
+
+#[tokio::test]
+async fn a_store_that_wants_a_token_gets_a_strangers() {
+    let world = world(Auth::bearer().anonymous_pull());
+    let descriptor = stored(&world.registry, "a/b", &content(1000));
+    world.registry.fault(
+        Match::get("/v2/a/b/blobs/*"),
+        Fault::redirect_elsewhere_for(1),
+    );
+    let store = Match::get("*").at(Origin::Elsewhere);
+    let challenge = format!(
+        r#"Bearer realm="{}/token",service="store""#,
+        world.registry.url(Origin::Tokens)
+    );
+    let refusal = Fault::status(401).header("www-authenticate", &challenge);
+    world.registry.fault(store.clone().once(), refusal);
+    world
+        .registry
+        .fault(store, Fault::status(200).body(content(1000)));
+    let repository = world.repository("a/b");
+    assert_eq!(
+        drain(repository.open_blob(&descriptor).await.unwrap())
+            .await
+            .unwrap(),
+        content(1000)
+    );
+    let to_store: Vec<_> = world.registry.requests_to(Origin::Elsewhere);
+    let bearer = |record: &regimg_tests::registry::Record| {
+        record
+            .authorization()
+            .is_some_and(|value| value.starts_with("Bearer "))
+    };
+    assert_eq!(
+        to_store.iter().map(bearer).collect::<Vec<_>>(),
+        [false, true]
+    );
+    let bought = world.registry.requests_to(Origin::Tokens);
+    assert_eq!(
+        (bought.len(), bought[0].authorization()),
+        (1, None),
+        "no password for the store's token server"
+    );
+    let ours = world.registry.requests_to(Origin::Registry);
+    let shown = ours.iter().filter_map(|record| record.authorization());
+    assert!(
+        shown
+            .into_iter()
+            .all(|value| Some(value) != to_store[1].authorization())
+    );
+}

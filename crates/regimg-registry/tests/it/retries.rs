@@ -7,7 +7,7 @@ use regimg_registry::{Credential, ErrorKind};
 use regimg_tests::Image;
 use regimg_tests::registry::{Fault, Match, Registry, RouteKind};
 
-use crate::support::{World, tag};
+use crate::support::{TestClock, World, tag};
 
 const LATEST: &str = "/v2/a/b/manifests/latest";
 
@@ -126,25 +126,34 @@ async fn broken_connections_are_transient() {
 
 #[tokio::test]
 async fn one_answer_holds_everybody_back() {
+    let clock = TestClock::standing();
     let world = World::new(registry(), Credential::Anonymous, |config| {
-        config.max_requests = 4;
+        config.max_requests = 1;
+        config.clock = clock.clone();
     });
     world.registry.fault(
-        Match::get(LATEST).times(1),
+        Match::get(LATEST).once(),
         Fault::status(429).header("Retry-After", "60"),
     );
-    fetch(&world).await.unwrap();
-    let waits = world.clock.waits().len();
-    assert_eq!(waits, 1);
-
-    // Those that wait for a place must wait for the gate too, when it has closed meanwhile.
-    world.registry.fault(
-        Match::get(LATEST).times(4),
-        Fault::status(429).header("Retry-After", "60"),
-    );
-    let all = future::join_all((0..32).map(|_| fetch(&world))).await;
+    let all = future::join_all((0..5).map(|_| fetch(&world)));
+    let time = async {
+        while clock.waits().len() < 5 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(
+            world.registry.count("GET", LATEST),
+            1,
+            "the others have not asked"
+        );
+        clock.advance(Duration::from_mins(1));
+    };
+    let both = future::join(all, time);
+    let (all, ()) = tokio::time::timeout(Duration::from_secs(20), both)
+        .await
+        .unwrap();
     assert!(all.into_iter().all(|got| got.is_ok()));
-    assert_eq!(world.registry.count("GET", LATEST), 2 + 32 + 4);
+    assert_eq!(world.registry.count("GET", LATEST), 6);
+    assert_eq!(clock.waits(), [60_000; 5]);
 }
 
 #[tokio::test]

@@ -20,15 +20,29 @@ pub(crate) struct TestClock {
     start: Instant,
     passed: Mutex<Duration>,
     waits: Mutex<Vec<Duration>>,
+    /// Whether waiting makes time pass; otherwise only the test does.
+    flows: bool,
+    passing: Arc<tokio::sync::Notify>,
 }
 
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::with_flow(true))
+    }
+
+    /// Time that stands still until the test lets it pass.
+    pub(crate) fn standing() -> Arc<Self> {
+        Arc::new(Self::with_flow(false))
+    }
+
+    fn with_flow(flows: bool) -> Self {
+        Self {
             start: Instant::now(),
             passed: Mutex::default(),
             waits: Mutex::default(),
-        })
+            flows,
+            passing: Arc::default(),
+        }
     }
 
     /// Every wait so far, in milliseconds.
@@ -43,6 +57,7 @@ impl TestClock {
 
     pub(crate) fn advance(&self, duration: Duration) {
         *self.passed.lock().unwrap() += duration;
+        self.passing.notify_waiters();
     }
 }
 
@@ -57,8 +72,14 @@ impl Clock for TestClock {
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.waits.lock().unwrap().push(duration);
-        self.advance(duration);
-        Box::pin(tokio::task::yield_now())
+        if self.flows {
+            self.advance(duration);
+            return Box::pin(tokio::task::yield_now());
+        }
+        let passing = self.passing.clone();
+        // Registered at once: `notify_waiters` reaches those only that wait already.
+        let passed = passing.notified_owned();
+        Box::pin(passed)
     }
 
     fn jitter(&self) -> f64 {

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use regimg_core::{Algorithm, Digest};
-use regimg_registry::{BlobOutcome, ErrorKind};
+use regimg_registry::{BlobOutcome, Credential, ErrorKind};
 use regimg_tests::registry::{Ending, Fault, Match, Registry, UploadLocation};
+use regimg_tests::tls::{Authority, LOCAL_NAMES};
 
 use crate::support::{Source, World, content, stored};
 
@@ -338,4 +339,38 @@ async fn useless_answers_about_existence_are_overcome() {
         push(&world, &source).await.unwrap();
         arrived(&world, &source);
     }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_the_body_is_heard() {
+    let (world, source) = (world(), Source::new(content(20 << 20)));
+    world.registry.fault(
+        Match::patch(UPLOADS).once(),
+        Fault::status(413).and(Fault::answer_early(1 << 20)),
+    );
+    push(&world, &source).await.unwrap();
+    arrived(&world, &source);
+    assert_eq!(world.registry.count("PATCH", UPLOADS), 1 + 3);
+}
+
+#[tokio::test]
+async fn uploads_over_http_2() {
+    let authority = Authority::new();
+    let builder = Registry::builder().tls_with(authority.server(&LOCAL_NAMES), authority.pem());
+    let world = World::new(builder.start(), Credential::Anonymous, |config| {
+        config.ca_certs = vec![authority.pem().to_owned()];
+    });
+    let source = Source::new(content(3 << 20));
+    let reset = Fault::end_request_at(1 << 20, Ending::Stream(2));
+    world.registry.fault(Match::patch(UPLOADS).once(), reset);
+    push(&world, &source).await.unwrap();
+    arrived(&world, &source);
+    assert!(
+        world
+            .registry
+            .requests()
+            .iter()
+            .all(|record| record.version == http::Version::HTTP_2)
+    );
+    assert_eq!(world.registry.count("POST", UPLOADS), 1);
 }

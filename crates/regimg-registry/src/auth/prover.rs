@@ -1,0 +1,267 @@
+//! What to present to a registry: nothing, a password, or a token.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use regimg_core::Registry;
+use url::Url;
+
+use super::challenge::{Bearer, Scheme};
+use super::scope::{self, Scope};
+use super::token::{Buyer, Purpose, Token, Tokens};
+use super::{Credential, CredentialSource};
+use crate::ping::{self, Endpoint};
+use crate::session::{Call, Lane};
+use crate::sync::{Flight, lock};
+use crate::transport::{Authorization, Response, Transport, address};
+use crate::{Error, ErrorKind};
+
+/// A token must live this long when a large body follows it: a refusal in the middle of the body
+/// arrives as a broken connection, not as 401.
+const LIFE_FOR_A_BODY: Duration = Duration::from_mins(1);
+
+/// Knows one registry's ways of asking, and one credential.
+pub(crate) struct Prover {
+    transport: Arc<Transport>,
+    registry: Registry,
+    source: Arc<dyn CredentialSource>,
+    credential: Flight<Credential>,
+    endpoint: Flight<Endpoint>,
+    /// What a refused request taught; the answer to `/v2/` is not always the whole truth.
+    learned: Mutex<Option<Scheme>>,
+    /// Scopes that were demanded beyond those asked for.
+    widened: Mutex<HashMap<Vec<Scope>, Vec<Scope>>>,
+    tokens: Tokens,
+}
+
+/// What one try presents.
+pub(crate) enum Proof {
+    Nothing,
+    Basic(Authorization),
+    RegistryToken(Authorization),
+    Token {
+        purpose: Purpose,
+        token: Arc<Token>,
+        authorization: Authorization,
+    },
+}
+
+impl Proof {
+    pub(crate) fn authorization(&self) -> Option<&Authorization> {
+        match self {
+            Self::Nothing => None,
+            Self::Basic(authorization)
+            | Self::RegistryToken(authorization)
+            | Self::Token { authorization, .. } => Some(authorization),
+        }
+    }
+}
+
+impl Prover {
+    pub(crate) fn new(
+        transport: Arc<Transport>,
+        registry: Registry,
+        source: Arc<dyn CredentialSource>,
+    ) -> Self {
+        Self {
+            transport,
+            registry,
+            source,
+            credential: Flight::default(),
+            endpoint: Flight::default(),
+            learned: Mutex::default(),
+            widened: Mutex::default(),
+            tokens: Tokens::default(),
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Chooses what to present before anything was refused.
+    pub(crate) async fn proof(&self, call: &Call<'_>) -> Result<Proof, Error> {
+        let endpoint = self.endpoint().await?;
+        let credential = self.credential().await?;
+        let learned = lock(&self.learned).clone();
+        let scheme = learned.as_ref().unwrap_or(&endpoint.scheme);
+        match (credential.as_ref(), scheme) {
+            (Credential::RegistryToken(token), _) => {
+                let value = super::bearer(token)?;
+                Ok(Proof::RegistryToken(Authorization {
+                    origin: endpoint.base.clone(),
+                    value,
+                }))
+            }
+            (_, Scheme::Bearer(bearer)) => {
+                let widened = lock(&self.widened).get(&call.scopes).cloned();
+                let purpose = Purpose::new(bearer, widened.unwrap_or_else(|| call.scopes.clone()));
+                self.token_proof(call, &endpoint.base, credential, purpose)
+                    .await
+            }
+            // Nexus and Artifactory let `/v2/` pass and refuse what follows; a password given for
+            // this registry is shown to it unasked.
+            (Credential::Basic { .. }, Scheme::Basic | Scheme::None) => {
+                basic_proof(&endpoint, &credential)
+            }
+            (
+                Credential::Anonymous | Credential::IdentityToken(_),
+                Scheme::Basic | Scheme::None,
+            ) => Ok(Proof::Nothing),
+        }
+    }
+
+    /// Answers a refusal, if there is anything better to present than before.
+    pub(crate) async fn better_proof(
+        &self,
+        call: &Call<'_>,
+        response: &Response,
+        presented: &Proof,
+    ) -> Result<Option<Proof>, Error> {
+        let endpoint = self.endpoint().await?;
+        if !address::same_origin(response.url(), &endpoint.base) {
+            return self.guest_proof(call, response).await;
+        }
+        if matches!(presented, Proof::RegistryToken(_)) {
+            return Ok(None);
+        }
+        let credential = self.credential().await?;
+        let scheme = Scheme::of(response.headers());
+        match &scheme {
+            Scheme::Bearer(bearer) => {
+                let purpose = self.refused_purpose(call, bearer, presented);
+                let proof = self
+                    .token_proof(call, &endpoint.base, credential, purpose)
+                    .await?;
+                self.learn(&scheme);
+                Ok(Some(proof))
+            }
+            Scheme::Basic
+                if !matches!(presented, Proof::Basic(_))
+                    && matches!(*credential, Credential::Basic { .. }) =>
+            {
+                self.learn(&scheme);
+                basic_proof(&endpoint, &credential).map(Some)
+            }
+            Scheme::Basic | Scheme::None => Ok(None),
+        }
+    }
+
+    /// Remembers a challenge for the requests to come, without the scope of this one.
+    fn learn(&self, scheme: &Scheme) {
+        *lock(&self.learned) = Some(scheme.clone());
+    }
+
+    /// Says what to buy instead of the token that was refused, and forgets that one.
+    fn refused_purpose(&self, call: &Call<'_>, bearer: &Bearer, presented: &Proof) -> Purpose {
+        if let Proof::Token { purpose, token, .. } = presented {
+            self.tokens.discard(purpose, token);
+        }
+        let scopes = scope::merge(bearer.scope.as_deref(), &call.scopes);
+        if scopes != call.scopes {
+            lock(&self.widened).insert(call.scopes.clone(), scopes.clone());
+        }
+        Purpose::new(bearer, scopes)
+    }
+
+    /// Answers the challenge of a host that the registry redirected to. It gets a token of its own
+    /// and none of our secrets; there are stores that want one even from strangers.
+    async fn guest_proof(
+        &self,
+        call: &Call<'_>,
+        response: &Response,
+    ) -> Result<Option<Proof>, Error> {
+        let Scheme::Bearer(bearer) = Scheme::of(response.headers()) else {
+            return Ok(None);
+        };
+        let purpose = Purpose::new(&bearer, scope::merge(bearer.scope.as_deref(), &[]));
+        let guest = Arc::new(Credential::Anonymous);
+        let proof = self
+            .token_proof(call, response.url(), guest, purpose)
+            .await?;
+        Ok(Some(proof))
+    }
+
+    async fn token_proof(
+        &self,
+        call: &Call<'_>,
+        origin: &Url,
+        credential: Arc<Credential>,
+        purpose: Purpose,
+    ) -> Result<Proof, Error> {
+        let buyer = Buyer {
+            transport: self.transport.clone(),
+            registry: origin.clone(),
+            credential,
+        };
+        let needed = match call.lane {
+            Lane::Request => Duration::ZERO,
+            Lane::Transfer => LIFE_FOR_A_BODY,
+        };
+        let token = self.tokens.get(&purpose, needed, buyer).await?;
+        let value = token.authorization.clone();
+        let authorization = Authorization {
+            origin: origin.clone(),
+            value,
+        };
+        Ok(Proof::Token {
+            purpose,
+            token,
+            authorization,
+        })
+    }
+
+    async fn credential(&self) -> Result<Arc<Credential>, Error> {
+        let (source, registry) = (self.source.clone(), self.registry.clone());
+        let make = move || {
+            async move {
+                source.credential(&registry).await.map_err(|error| {
+                    let message = format!("no credential for {}", registry.host());
+                    Error::new(ErrorKind::Credential, message).with_source(error)
+                })
+            }
+            .boxed()
+        };
+        self.credential.get(|_| true, make).await
+    }
+
+    /// Returns where the registry is, after having greeted it once.
+    pub(crate) async fn endpoint(&self) -> Result<Arc<Endpoint>, Error> {
+        let (transport, registry) = (self.transport.clone(), self.registry.clone());
+        let make = move || async move { ping::find(&transport, &registry).await }.boxed();
+        self.endpoint.get(|_| true, make).await
+    }
+
+    /// Says of a refusal whether there were credentials at all.
+    pub(crate) async fn explain(&self, error: Error) -> Error {
+        if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied)
+            || error.hint().is_some()
+        {
+            return error;
+        }
+        let host = self.registry.host();
+        match self.credential().await.as_deref() {
+            Ok(Credential::Anonymous) => {
+                error.with_hint(format!("no credentials were given for {host}"))
+            }
+            _ => error.with_hint(format!("the credentials given for {host} do not suffice")),
+        }
+    }
+}
+
+fn basic_proof(endpoint: &Endpoint, credential: &Credential) -> Result<Proof, Error> {
+    let Credential::Basic { username, password } = credential else {
+        return Ok(Proof::Nothing);
+    };
+    // As in Go clients: half an account is none.
+    if username.is_empty() || password.is_empty() {
+        return Ok(Proof::Nothing);
+    }
+    let value = super::basic(username, password)?;
+    Ok(Proof::Basic(Authorization {
+        origin: endpoint.base.clone(),
+        value,
+    }))
+}
