@@ -1,0 +1,3 @@
+//! How many tags are selected in a second.
+
+fn main() {}

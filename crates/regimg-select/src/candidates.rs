@@ -1,0 +1,329 @@
+//! The steps of selection, between which the registry is asked.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap, HashSet},
+};
+
+use regimg_core::{Digest, Tag};
+
+use crate::{Cursor, Policy, Version, scheme::Ranked};
+
+/// The tags that may be wanted, before it is known what they point at.
+///
+/// Besides the tags it holds nothing: a repository of 100,000 tags of which three match
+/// costs three.
+#[derive(Clone, Debug)]
+pub struct Candidates {
+    rule: Rule,
+    /// In the order in which aliases are decided: as listed, but the cursor's tag first.
+    candidates: Vec<Candidate>,
+    /// The first candidate's digest, if it is known from the cursor.
+    known: Option<Digest>,
+    /// What the cursor left out.
+    skipped: Vec<Tag>,
+    /// The tag that is named after no version, if it is listed and wanted.
+    bare: Option<Tag>,
+    illegal: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Candidate {
+    tag: Tag,
+    /// There is one unless the rule is to keep the registry's order.
+    version: Option<Ranked>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    /// One version for each digest, by precedence.
+    OnePerImage,
+    /// All, by precedence.
+    ByVersion,
+    /// All, as listed.
+    AsListed,
+}
+
+impl Policy {
+    /// Picks the tags that may be wanted; `tags` are in the registry's order.
+    ///
+    /// Repeated tags count once. Tags that are no legal ones count only for
+    /// [`Candidates::illegal_tags`].
+    pub fn candidates<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> Candidates {
+        let mut candidates = Candidates::new(self.rule());
+        for tag in tags {
+            candidates.take(self, tag.as_ref());
+        }
+        candidates.drop_repeats();
+        candidates
+    }
+
+    fn rule(&self) -> Rule {
+        match self {
+            Self::Versions(_) => Rule::OnePerImage,
+            Self::Captures(_) => Rule::ByVersion,
+            Self::Matches(_) => Rule::AsListed,
+        }
+    }
+
+    fn excludes(&self, tag: &str) -> bool {
+        let exclude = match self {
+            Self::Versions(policy) => &policy.exclude,
+            Self::Captures(policy) => &policy.exclude,
+            Self::Matches(policy) => &policy.exclude,
+        };
+        exclude
+            .as_ref()
+            .is_some_and(|pattern| pattern.is_match(tag))
+    }
+
+    /// Decides about one tag.
+    fn pick(&self, tag: &str) -> Option<Pick> {
+        match self {
+            // The constraint decides about the bare tag, too: there is nothing to compare.
+            Self::Versions(policy) if tag == policy.bare() => {
+                policy.constraint.is_none().then_some(Pick::Bare)
+            }
+            Self::Versions(policy) => policy.version(tag).map(Pick::Version),
+            Self::Captures(policy) => policy.version(tag).map(Pick::Version),
+            Self::Matches(policy) => policy.pattern.is_match(tag).then_some(Pick::Match),
+        }
+    }
+}
+
+/// Why a tag is picked.
+enum Pick {
+    Version(Ranked),
+    Bare,
+    Match,
+}
+
+impl Candidates {
+    fn new(rule: Rule) -> Self {
+        Self {
+            rule,
+            candidates: Vec::new(),
+            known: None,
+            skipped: Vec::new(),
+            bare: None,
+            illegal: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, policy: &Policy, text: &str) {
+        let Some(pick) = policy.pick(text).filter(|_| !policy.excludes(text)) else {
+            return;
+        };
+        let Ok(tag) = Tag::parse(text) else {
+            self.illegal.push(text.to_owned());
+            return;
+        };
+        let version = match pick {
+            Pick::Version(version) => Some(version),
+            Pick::Match => None,
+            Pick::Bare => {
+                self.bare = Some(tag);
+                return;
+            }
+        };
+        self.candidates.push(Candidate { tag, version });
+    }
+
+    fn drop_repeats(&mut self) {
+        let mut seen = HashSet::with_capacity(self.candidates.len());
+        let tags = self.candidates.iter().map(|candidate| &candidate.tag);
+        let first: Vec<bool> = tags.map(|tag| seen.insert(tag)).collect();
+        let mut first = first.into_iter();
+        self.candidates.retain(|_| first.next().unwrap_or(true));
+    }
+
+    /// Reports whether it matters what the cursor's tag points at, so that somebody has
+    /// to ask for its digest and call [`after`](Self::after).
+    ///
+    /// It does not if the tag is not wanted any more or if versions are not compared.
+    pub fn need(&self, cursor: &Cursor) -> bool {
+        self.position(cursor).is_some()
+    }
+
+    fn position(&self, cursor: &Cursor) -> Option<usize> {
+        let mut candidates = self.candidates.iter();
+        candidates
+            .position(|candidate| candidate.tag == cursor.tag)
+            .filter(|_| self.rule != Rule::AsListed)
+    }
+
+    /// Leaves out what is not above the cursor, whose tag points at `digest` now.
+    ///
+    /// If the tag was moved, everything is reported anew; it is only first among its
+    /// aliases. If it is gone (`None`), it is left out itself. If it is not
+    /// [needed](Self::need), nothing happens.
+    #[must_use]
+    pub fn after(mut self, cursor: &Cursor, digest: Option<Digest>) -> Self {
+        let Some(position) = self.position(cursor) else {
+            return self;
+        };
+        let current = self.candidates.remove(position);
+        let Some(digest) = digest else {
+            return self;
+        };
+        if cursor.digest.as_ref() == Some(&digest) {
+            self.skip_below(&current);
+        }
+        self.candidates.insert(0, current);
+        self.known = Some(digest);
+        self
+    }
+
+    /// Skips what is not above `current`. One image has one version, but where all are
+    /// wanted, those of equal precedence are different ones.
+    fn skip_below(&mut self, current: &Candidate) {
+        let least = match self.rule {
+            Rule::OnePerImage => Ordering::Greater,
+            Rule::ByVersion | Rule::AsListed => Ordering::Equal,
+        };
+        let above = |candidate: &Candidate| candidate.cmp_precedence(current) >= least;
+        let candidates = std::mem::take(&mut self.candidates);
+        let (above, skipped) = candidates.into_iter().partition::<Vec<_>, _>(above);
+        self.candidates = above;
+        self.skipped = skipped.into_iter().map(|skipped| skipped.tag).collect();
+    }
+
+    /// Lists the tags of which [`resolve`](Self::resolve) has to know the digest, in no
+    /// order that matters: they may all be asked for at once.
+    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
+        let known = usize::from(self.known.is_some());
+        let candidates = self.candidates[known..].iter();
+        candidates.map(|candidate| &candidate.tag).chain(&self.bare)
+    }
+
+    /// Lists the tags that would be candidates but cannot be asked for, because no
+    /// registry can have them: too long, or with characters like `+`.
+    pub fn illegal_tags(&self) -> &[String] {
+        &self.illegal
+    }
+
+    /// Decides which candidates are versions. A tag without a digest does not exist any
+    /// more and is left out.
+    pub fn resolve(self, digests: &BTreeMap<Tag, Digest>) -> Resolved {
+        let mut known = self.known;
+        let digest = |tag: &Tag| known.take().or_else(|| digests.get(tag).cloned());
+        let mut found: Vec<Found> = Found::all(self.candidates, digest);
+        if self.rule == Rule::OnePerImage {
+            found = one_per_image(found);
+        }
+        if self.rule != Rule::AsListed {
+            found.sort_by(|left, right| left.candidate.cmp_order(&right.candidate));
+        }
+        let bare = self.bare.and_then(|tag| {
+            let digest = digests.get(&tag)?.clone();
+            let alone = found.iter().all(|found| found.digest != digest);
+            alone.then_some(Version { tag, digest })
+        });
+        Resolved {
+            versions: found.into_iter().map(Found::version).collect(),
+            skipped: self.skipped,
+            bare,
+        }
+    }
+}
+
+impl Candidate {
+    fn cmp_precedence(&self, other: &Self) -> Ordering {
+        match (&self.version, &other.version) {
+            (Some(left), Some(right)) => left.cmp_precedence(right),
+            (left, right) => left.is_some().cmp(&right.is_some()),
+        }
+    }
+
+    /// Orders all candidates: no two are equal, so the result does not depend on the
+    /// order in which they came.
+    fn cmp_order(&self, other: &Self) -> Ordering {
+        let specificity = |candidate: &Self| candidate.version.as_ref().map(Ranked::specificity);
+        self.cmp_precedence(other)
+            .then_with(|| specificity(self).cmp(&specificity(other)))
+            .then_with(|| self.tag.cmp(&other.tag))
+    }
+
+    fn rank(&self) -> Option<(bool, usize)> {
+        self.version.as_ref().map(Ranked::rank)
+    }
+}
+
+/// A candidate that exists.
+struct Found {
+    candidate: Candidate,
+    digest: Digest,
+}
+
+impl Found {
+    fn all(
+        candidates: Vec<Candidate>,
+        mut digest: impl FnMut(&Tag) -> Option<Digest>,
+    ) -> Vec<Self> {
+        let found = |candidate: Candidate| {
+            let digest = digest(&candidate.tag)?;
+            Some(Self { candidate, digest })
+        };
+        candidates.into_iter().filter_map(found).collect()
+    }
+
+    fn version(self) -> Version {
+        Version {
+            tag: self.candidate.tag,
+            digest: self.digest,
+        }
+    }
+}
+
+/// Keeps the tag that tells most about each image; the first one among equals.
+fn one_per_image(found: Vec<Found>) -> Vec<Found> {
+    let mut winners: Vec<Found> = Vec::new();
+    let mut positions: HashMap<Digest, usize> = HashMap::new();
+    for newcomer in found {
+        let position = *positions
+            .entry(newcomer.digest.clone())
+            .or_insert(winners.len());
+        match winners.get_mut(position) {
+            None => winners.push(newcomer),
+            Some(holder) if newcomer.candidate.rank() > holder.candidate.rank() => {
+                *holder = newcomer;
+            }
+            Some(_) => {}
+        }
+    }
+    winners
+}
+
+/// The versions, up to one last question.
+///
+/// The tag that is named after no version is one itself only if no other tag has its
+/// image. Those that the cursor left out were not looked at, so if it comes down to
+/// them, they are asked for now.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    versions: Vec<Version>,
+    skipped: Vec<Tag>,
+    bare: Option<Version>,
+}
+
+impl Resolved {
+    /// Lists the tags of which [`versions`](Self::versions) has to know the digest. They
+    /// may all be asked for at once. Mostly there are none.
+    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
+        let in_doubt = self.bare.is_some();
+        self.skipped.iter().filter(move |_| in_doubt)
+    }
+
+    /// Lists the versions, oldest first.
+    pub fn versions(self, digests: &BTreeMap<Tag, Digest>) -> Vec<Version> {
+        let mut versions = self.versions;
+        let image = |tag| digests.get(tag);
+        let alone = |bare: &Version| {
+            self.skipped
+                .iter()
+                .all(|tag| image(tag) != Some(&bare.digest))
+        };
+        versions.extend(self.bare.filter(alone));
+        versions
+    }
+}
