@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
-use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
@@ -23,7 +25,9 @@ pub struct DecodeError {
 
 impl DecodeError {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self {
+            message: message.into(),
+        }
     }
 
     fn json(error: &serde_json::Error) -> Self {
@@ -57,15 +61,37 @@ pub(super) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> Result<T, DecodeE
         None => return Err(DecodeError::new("EOF")),
         Some(raw) => raw.map_err(|error| DecodeError::json(&error))?,
     };
-    T::deserialize(Value { raw: raw.get(), place: Place::Root })
+    T::deserialize(Value {
+        raw: raw.get(),
+        place: Place::Root,
+    })
+}
+
+/// Says whether reading on could change what `input` decodes to.
+pub(super) fn is_complete(input: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(input);
+    match serde_json::Deserializer::from_str(&text)
+        .into_iter::<&RawValue>()
+        .next()
+    {
+        None => false,
+        Some(Ok(_)) => true,
+        Some(Err(error)) => !error.is_eof(),
+    }
 }
 
 /// Where a value stands, for the error text.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     Root,
-    Field { outer: &'a Place<'a>, structure: &'static str, name: &'a str },
-    Element { outer: &'a Place<'a> },
+    Field {
+        outer: &'a Place<'a>,
+        structure: &'static str,
+        name: &'a str,
+    },
+    Element {
+        outer: &'a Place<'a>,
+    },
 }
 
 impl Place<'_> {
@@ -112,7 +138,9 @@ impl<'de> Value<'de, '_> {
     fn mismatch(&self, wanted: &str) -> DecodeError {
         let kind = self.kind();
         match self.place.structure() {
-            None => DecodeError::new(format!("json: cannot unmarshal {kind} into Go value of type {wanted}")),
+            None => DecodeError::new(format!(
+                "json: cannot unmarshal {kind} into Go value of type {wanted}"
+            )),
             Some(structure) => DecodeError::new(format!(
                 "json: cannot unmarshal {kind} into Go struct field {structure}.{} of type {wanted}",
                 self.place.path()
@@ -171,7 +199,10 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
             "null" => Vec::new(),
             _ => return Err(self.mismatch("[]string")),
         };
-        visitor.visit_seq(Elements { rest: elements.into_iter(), place: self.place })
+        visitor.visit_seq(Elements {
+            rest: elements.into_iter(),
+            place: self.place,
+        })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -260,7 +291,9 @@ impl<'de> Entries<'de> {
 /// Finds a field by its exact name, else by its name in any case.
 fn find_field(fields: &'static [&'static str], key: &str) -> Option<&'static str> {
     let exact = fields.iter().find(|field| **field == key);
-    exact.or_else(|| fields.iter().find(|field| folds_to(key, field))).copied()
+    exact
+        .or_else(|| fields.iter().find(|field| folds_to(key, field)))
+        .copied()
 }
 
 /// Compares as Go folds names: ASCII case, and the two letters beyond ASCII whose
@@ -284,16 +317,31 @@ struct Fields<'de, 'p> {
 impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = DecodeError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, DecodeError> {
         self.value = self.rest.next();
-        let Some((name, _)) = self.value else { return Ok(None) };
+        let Some((name, _)) = self.value else {
+            return Ok(None);
+        };
         let name: StrDeserializer<'_, DecodeError> = name.into_deserializer();
         seed.deserialize(name).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
-        let (name, raw) = self.value.take().expect("serde asks for a value after its key");
-        let place = Place::Field { outer: &self.place, structure: self.structure, name };
+    fn next_value_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeError> {
+        let (name, raw) = self
+            .value
+            .take()
+            .expect("serde asks for a value after its key");
+        let place = Place::Field {
+            outer: &self.place,
+            structure: self.structure,
+            name,
+        };
         seed.deserialize(Value { raw, place })
     }
 }
@@ -306,9 +354,141 @@ struct Elements<'de, 'p> {
 impl<'de> SeqAccess<'de> for Elements<'de, '_> {
     type Error = DecodeError;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
-        let Some(raw) = self.rest.next() else { return Ok(None) };
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, DecodeError> {
+        let Some(raw) = self.rest.next() else {
+            return Ok(None);
+        };
         let place = Place::Element { outer: &self.place };
-        seed.deserialize(Value { raw: raw.get(), place }).map(Some)
+        seed.deserialize(Value {
+            raw: raw.get(),
+            place,
+        })
+        .map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::{CheckRequest, GetRequest, PutRequest};
+
+    #[track_caller]
+    fn decode<T: DeserializeOwned>(input: &str) -> Result<T, String> {
+        from_slice(input.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_match_in_any_case_and_the_last_of_equal_ones_wins() {
+        let request: GetRequest = decode(
+            r#"{"Source": {"REPOSITORY": "a", "repository": "b", "in\u017fecure": true},
+                "Params": {"format": "oci"}, "Version": {"Tag": "1", "digest": "d"}} trailing"#,
+        )
+        .unwrap();
+        assert_eq!(request.source.repository, "b");
+        assert!(request.source.insecure);
+        assert_eq!(request.params.format, "oci");
+        assert_eq!(request.version.tag, "1");
+    }
+
+    #[test]
+    fn null_sets_nothing() {
+        let request: CheckRequest = decode(
+            r#"{"source": {"repository": "a", "tag": null, "ca_certs": null, "platform": null,
+                "debug": null, "password": null, "Repository": null}, "version": null}"#,
+        )
+        .unwrap();
+        assert_eq!(request.source.repository, "a");
+        assert_eq!(request.source.tag.0, "");
+        assert!(request.source.platform.is_none());
+        assert!(request.version.is_none());
+    }
+
+    #[test]
+    fn a_tag_is_the_text_that_yaml_held() {
+        let cases = [
+            (r#""latest""#, "latest"),
+            (r#""a\u0062c""#, "abc"),
+            ("42", "42"),
+            ("42.10", "42.10"),
+            ("true", "true"),
+            ("1e3", "1e3"),
+            ("null", ""),
+        ];
+        for (json, tag) in cases {
+            let request: PutRequest =
+                decode(&format!(r#"{{"source": {{"tag": {json}}}}}"#)).unwrap();
+            assert_eq!(request.source.tag.0, tag, "{json}");
+        }
+    }
+
+    #[test]
+    fn errors_are_in_the_words_of_go() {
+        let cases = [
+            ("", "EOF"),
+            (" \n", "EOF"),
+            (r#"{"source": {"#, "unexpected EOF"),
+            (r#"{"sauce": {}}"#, r#"json: unknown field "sauce""#),
+            (
+                r#"{"source": {"tags": 1}}"#,
+                r#"json: unknown field "tags""#,
+            ),
+            (
+                r#"{"source": {"platform": {"cpu": ""}}}"#,
+                r#"json: unknown field "cpu""#,
+            ),
+            (
+                r#"{"source": {"repository": 1}}"#,
+                "json: cannot unmarshal number into Go struct field resource.Source.source.repository of type string",
+            ),
+            (
+                r#"{"source": {"insecure": "yes"}}"#,
+                "json: cannot unmarshal string into Go struct field resource.Source.source.insecure of type bool",
+            ),
+            (
+                r#"{"source": {"ca_certs": [1]}}"#,
+                "json: cannot unmarshal number into Go struct field resource.Source.source.ca_certs of type string",
+            ),
+            (
+                "[]",
+                "json: cannot unmarshal array into Go value of type commands.CheckRequest",
+            ),
+        ];
+        for (input, message) in cases {
+            assert_eq!(
+                decode::<CheckRequest>(input).map(|_| ()).unwrap_err(),
+                message,
+                "{input}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let request: CheckRequest =
+            decode(r#"{"source": {"username": "u", "password": "hunter2"}}"#).unwrap();
+        assert!(!format!("{request:?}").contains("hunter2"));
+        let error = decode::<CheckRequest>(r#"{"source": {"password": ["hunter2"]}}"#).unwrap_err();
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_request_is_complete_when_its_first_value_is() {
+        assert!(!is_complete(b""));
+        assert!(!is_complete(br#"{"source": {"repository": "a""#));
+        assert!(is_complete(br#"{"source": {}}"#));
+        assert!(is_complete(b"}"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(input in r#"[{}\[\]:,"a-z0-9. nulltruefalsesource\\]{0,80}"#) {
+            let _ = decode::<CheckRequest>(&input);
+            let _ = is_complete(input.as_bytes());
+        }
     }
 }

@@ -18,7 +18,11 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
 struct GoFormatter;
 
 impl Formatter for GoFormatter {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut plain = 0;
         for (at, character) in fragment.char_indices() {
             if !matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {

@@ -8,8 +8,8 @@ mod response;
 pub use decode::DecodeError;
 pub use encode::to_json;
 pub use request::{
-    CheckRequest, ContentTrust, GetParams, GetRequest, PlatformSpec, PutParams, PutRequest,
-    RegistryMirror, RequestedVersion, Source, TagValue,
+    CheckRequest, ContentTrust, GetParams, GetRequest, MaybeSecret, PlatformSpec, PutParams,
+    PutRequest, RegistryMirror, RequestedVersion, Source, TagValue,
 };
 pub use response::{MetadataField, StepResponse, Version};
 
@@ -28,4 +28,9 @@ use serde::de::DeserializeOwned;
 /// an unknown key, or a value of the wrong type; the text names the field.
 pub fn from_slice<T: DeserializeOwned>(input: &[u8]) -> Result<T, DecodeError> {
     decode::from_slice(input)
+}
+
+/// Says whether `input` holds a whole JSON value, or one that no further byte mends.
+pub(crate) fn is_complete(input: &[u8]) -> bool {
+    decode::is_complete(input)
 }

@@ -206,10 +206,15 @@ impl<'de> Deserialize<'de> for TagValue {
                 f.write_str("a tag")
             }
 
-            fn visit_newtype_struct<D: Deserializer<'de>>(self, raw: D) -> Result<TagValue, D::Error> {
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                raw: D,
+            ) -> Result<TagValue, D::Error> {
                 let raw = <&str>::deserialize(raw)?;
                 match raw.as_bytes().first() {
-                    Some(b'"') => serde_json::from_str(raw).map(TagValue).map_err(D::Error::custom),
+                    Some(b'"') => serde_json::from_str(raw)
+                        .map(TagValue)
+                        .map_err(D::Error::custom),
                     _ if raw == "null" => Ok(TagValue::default()),
                     _ => Ok(TagValue(raw.to_owned())),
                 }

@@ -24,7 +24,10 @@ pub struct MetadataField {
 impl MetadataField {
     /// Builds a field from its two texts.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { name: name.into(), value: value.into() }
+        Self {
+            name: name.into(),
+            value: value.into(),
+        }
     }
 }
 

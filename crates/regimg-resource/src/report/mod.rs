@@ -1,0 +1,163 @@
+//! Everything people read: log lines and progress bars on stderr.
+
+mod bars;
+mod layer;
+mod sink;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use std::io::Write;
+
+use tracing::Dispatch;
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+
+pub(crate) use bars::Bar;
+pub use sink::Captured;
+
+use bars::Bars;
+use layer::EventLayer;
+use sink::Sink;
+
+/// How serious a line is, with the name and the colour that logrus gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
+impl Severity {
+    fn name_and_colour(self) -> (&'static str, u8) {
+        match self {
+            Self::Debug => ("DEBU", 37),
+            Self::Info => ("INFO", 36),
+            Self::Warning => ("WARN", 33),
+            Self::Error => ("ERRO", 31),
+        }
+    }
+}
+
+/// Writes to stderr for people. Clones write to the same place.
+#[derive(Clone, Debug)]
+pub(crate) struct Reporter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    started: Instant,
+    debug: AtomicBool,
+    bars: Bars,
+    sink: Sink,
+}
+
+impl Reporter {
+    /// Starts the clock that the lines show.
+    pub(crate) fn new(stderr: impl Write + Send + 'static) -> Self {
+        let sink = Sink::new(stderr);
+        let bars = Bars::new(sink.clone());
+        let shared = Shared {
+            started: Instant::now(),
+            debug: AtomicBool::new(false),
+            bars,
+            sink,
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Switches to debug output: every request is a line, and no bars are drawn
+    /// between the lines.
+    pub(crate) fn set_debug(&self, debug: bool) {
+        self.shared.debug.store(debug, Ordering::Relaxed);
+        if debug {
+            self.shared.bars.hide();
+        }
+    }
+
+    /// Writes one line as logrus would: colour, seconds since the start, and the
+    /// message padded to 44 columns, which log scrapers have learnt to expect.
+    pub(crate) fn log(&self, severity: Severity, message: &str) {
+        if severity == Severity::Debug && !self.shared.debug.load(Ordering::Relaxed) {
+            return;
+        }
+        let (name, colour) = severity.name_and_colour();
+        let seconds = self.shared.started.elapsed().as_secs();
+        self.plain(&format!(
+            "\x1b[{colour}m{name}\x1b[0m[{seconds:04}] {message:<44} "
+        ));
+    }
+
+    /// Writes a line about something that went as wished.
+    pub(crate) fn info(&self, message: &str) {
+        self.log(Severity::Info, message);
+    }
+
+    /// Writes a line about something that the user may want to mend.
+    pub(crate) fn warn(&self, message: &str) {
+        self.log(Severity::Warning, message);
+    }
+
+    /// Writes the last line of a command that failed, and advice if there is some.
+    pub(crate) fn failure(&self, message: &str, hint: Option<&str>) {
+        self.log(Severity::Error, message);
+        if let Some(hint) = hint {
+            self.log(Severity::Info, &format!("hint: {hint}"));
+        }
+    }
+
+    /// Writes a line without ornaments.
+    pub(crate) fn plain(&self, line: &str) {
+        self.shared
+            .bars
+            .around(|| self.shared.sink.write(format!("{line}\n").as_bytes()));
+    }
+
+    /// Adds a progress bar for something of `size` bytes.
+    pub(crate) fn bar(&self, name: String, size: u64) -> Bar {
+        self.shared.bars.add(name, size)
+    }
+
+    /// Draws the bars a last time as they stand, so that what follows comes after them.
+    pub(crate) fn finish(&self) {
+        self.shared.bars.finish();
+    }
+
+    /// Returns a subscriber that turns the events of our crates into lines.
+    pub(crate) fn subscriber(&self) -> Dispatch {
+        Dispatch::new(Registry::default().with(EventLayer::new(self.clone())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_look_as_logrus_writes_them() {
+        let stderr = Captured::default();
+        let report = Reporter::new(stderr.clone());
+        report.log(Severity::Debug, "hidden");
+        report.failure("no such image", Some("check the tag"));
+        report.set_debug(true);
+        report.log(Severity::Debug, "shown");
+        let padded = |text: &str| format!("{text:<44} \n");
+        assert_eq!(
+            stderr.text(),
+            [
+                "\x1b[31mERRO\x1b[0m[0000] ",
+                &padded("no such image"),
+                "\x1b[36mINFO\x1b[0m[0000] ",
+                &padded("hint: check the tag"),
+                "\x1b[37mDEBU\x1b[0m[0000] ",
+                &padded("shown"),
+            ]
+            .concat()
+        );
+    }
+}

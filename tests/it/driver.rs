@@ -1,0 +1,109 @@
+//! Calls the resource as Concourse does, in this process or as a program.
+
+use std::path::{Path, PathBuf};
+
+use regimg_resource::{Captured, Command, Invocation, run};
+use regimg_tests::process::Process;
+use serde_json::Value;
+
+/// How a call ended and what it wrote.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit status.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Returns the answer of a call that must have succeeded.
+    #[track_caller]
+    pub fn answer(&self) -> Value {
+        assert_eq!(self.code, 0, "{self:#?}");
+        assert!(self.stdout.ends_with('\n'), "{self:#?}");
+        serde_json::from_str(&self.stdout).expect("stdout is one JSON value")
+    }
+
+    /// Returns the message of a call that must have failed: what the last error line
+    /// says, without its ornaments.
+    #[track_caller]
+    pub fn failure(&self) -> String {
+        assert_eq!(self.code, 1, "{self:#?}");
+        assert_eq!(self.stdout, "", "nothing is on stdout after an error");
+        let line = self.stderr.lines().rev().find(|line| line.contains("ERRO"));
+        let line = line.unwrap_or_else(|| panic!("no error line in {self:#?}"));
+        let (_, message) = line.split_once("] ").expect("a line has a time");
+        message.trim_end().to_owned()
+    }
+}
+
+/// Calls `check`.
+pub fn check(request: &Value) -> Outcome {
+    call(Command::Check, &request.to_string(), None)
+}
+
+/// Calls `in`.
+pub fn get(request: &Value, destination: &Path) -> Outcome {
+    call(Command::Get, &request.to_string(), Some(destination))
+}
+
+/// Calls `out`.
+pub fn put(request: &Value, source: &Path) -> Outcome {
+    call(Command::Put, &request.to_string(), Some(source))
+}
+
+/// Calls a command with any text on stdin.
+pub fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
+    match installed() {
+        Some(programs) => call_program(&programs, command, stdin, directory),
+        None => call_here(command, stdin, directory),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests have no main that could pass the environment"
+)]
+fn installed() -> Option<PathBuf> {
+    std::env::var_os("REGIMG_RESOURCE_DIR").map(PathBuf::from)
+}
+
+fn call_here(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
+    let stderr = Captured::default();
+    let mut stdout = Vec::new();
+    let invocation = Invocation::new(command, stdin.as_bytes(), &mut stdout, stderr.clone())
+        .directory(directory.map(Path::to_owned))
+        .environment([("TEST".to_owned(), "true".to_owned())]);
+    let exit = run(invocation);
+    Outcome {
+        code: exit.code().into(),
+        stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
+        stderr: stderr.text(),
+    }
+}
+
+fn call_program(
+    programs: &Path,
+    command: Command,
+    stdin: &str,
+    directory: Option<&Path>,
+) -> Outcome {
+    let name = match command {
+        Command::Check => "check",
+        Command::Get => "in",
+        Command::Put => "out",
+    };
+    let finished = Process::new(programs.join(name))
+        .args(directory)
+        .env("TEST", "true")
+        .input(stdin)
+        .run()
+        .expect("the program starts");
+    Outcome {
+        code: finished.status.code().expect("it was not killed"),
+        stdout: finished.stdout_text(),
+        stderr: finished.stderr_text(),
+    }
+}

@@ -1,0 +1,136 @@
+//! `in`: rootfs and oci.
+
+mod faults;
+mod oci;
+mod rootfs;
+
+use std::path::Path;
+
+use regimg_tests::registry::Registry;
+use regimg_tests::{Artifact, Image};
+use serde_json::{Value, json};
+
+use crate::driver::{self, Outcome};
+
+/// Builds the request that fetches what `artifact` published as `repository`.
+fn request(
+    registry: &Registry,
+    repository: &str,
+    artifact: &impl Artifact,
+    params: Value,
+) -> Value {
+    json!({
+        "source": {"repository": format!("{}/{repository}", registry.host())},
+        "params": params,
+        "version": {"tag": "latest", "digest": artifact.digest().to_string()},
+    })
+}
+
+/// Publishes an image and fetches it.
+fn fetch(registry: &Registry, image: &Image, params: Value, destination: &Path) -> Outcome {
+    registry.publish("app", "latest", image);
+    driver::get(&request(registry, "app", image, params), destination)
+}
+
+/// Lists the names in a directory.
+fn names(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_version_is_echoed_and_written_to_files() {
+    let registry = Registry::start();
+    let image = Image::with_text("one");
+    let directory = tempfile::tempdir().unwrap();
+    let outcome = fetch(&registry, &image, json!({}), directory.path());
+    let repository = format!("{}/app", registry.host());
+    let digest = image.digest().to_string();
+    assert_eq!(
+        outcome.answer(),
+        json!({
+            "version": {"tag": "latest", "digest": digest},
+            "metadata": [{"name": "repository", "value": repository}, {"name": "tag", "value": "latest"}],
+        })
+    );
+    for (name, content) in [
+        ("tag", "latest"),
+        ("digest", &digest),
+        ("repository", &repository),
+    ] {
+        assert_eq!(read(directory.path().join(name)), content);
+    }
+    assert!(outcome.stderr.contains(&format!(
+        "fetching \x1b[32m{repository}\x1b[0m@\x1b[33m{digest}\x1b[0m\n"
+    )));
+}
+
+#[test]
+fn skip_download_asks_the_registry_for_nothing() {
+    let registry = Registry::start();
+    let image = Image::with_text("one");
+    let directory = tempfile::tempdir().unwrap();
+    fetch(
+        &registry,
+        &image,
+        json!({"skip_download": true}),
+        directory.path(),
+    )
+    .answer();
+    assert_eq!(names(directory.path()), ["digest", "repository", "tag"]);
+    assert_eq!(registry.transcript(), "");
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    let cases = [
+        (
+            json!({}),
+            json!({"format": "squashfs"}),
+            "unknown format provided, must be one of 'rootfs', 'oci', 'oci-layout: squashfs",
+        ),
+        (json!({}), json!({"format": "oci-layout"}), "oci-layout"),
+        (json!({"label_regex": "x"}), json!({}), "source.label_regex"),
+        (
+            json!({"annotation_regex": "x"}),
+            json!({}),
+            "source.annotation_regex",
+        ),
+        (
+            json!({"aws_role_arn": "x"}),
+            json!({}),
+            "source.aws_role_arn",
+        ),
+        (
+            json!({"azure_tenant_id": "x"}),
+            json!({}),
+            "source.azure_tenant_id",
+        ),
+    ];
+    for (mut source, params, expected) in cases {
+        source["repository"] = json!("127.0.0.1:1/app");
+        let version = json!({"tag": "latest", "digest": digest});
+        let request = json!({"source": source, "params": params, "version": version});
+        let message = driver::get(&request, directory.path()).failure();
+        assert!(message.contains(expected), "{expected}: {message}");
+    }
+    assert!(names(directory.path()).is_empty());
+}
+
+#[test]
+fn a_version_without_a_digest_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let request = json!({"source": {"repository": "app"}, "version": {"tag": "latest"}});
+    let message = driver::get(&request, directory.path()).failure();
+    assert!(message.starts_with("version.digest"), "{message}");
+}
