@@ -8,19 +8,19 @@ use serde_json::Value;
 
 /// How a call ended and what it wrote.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The exit status.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Outcome {
     /// Returns the answer of a call that must have succeeded.
     #[track_caller]
-    pub fn answer(&self) -> Value {
+    pub(crate) fn answer(&self) -> Value {
         assert_eq!(self.code, 0, "{self:#?}");
         assert!(self.stdout.ends_with('\n'), "{self:#?}");
         serde_json::from_str(&self.stdout).expect("stdout is one JSON value")
@@ -29,7 +29,7 @@ impl Outcome {
     /// Returns the message of a call that must have failed: what the last error line
     /// says, without its ornaments.
     #[track_caller]
-    pub fn failure(&self) -> String {
+    pub(crate) fn failure(&self) -> String {
         assert_eq!(self.code, 1, "{self:#?}");
         assert_eq!(self.stdout, "", "nothing is on stdout after an error");
         let line = self.stderr.lines().rev().find(|line| line.contains("ERRO"));
@@ -40,22 +40,22 @@ impl Outcome {
 }
 
 /// Calls `check`.
-pub fn check(request: &Value) -> Outcome {
+pub(crate) fn check(request: &Value) -> Outcome {
     call(Command::Check, &request.to_string(), None)
 }
 
 /// Calls `in`.
-pub fn get(request: &Value, destination: &Path) -> Outcome {
+pub(crate) fn get(request: &Value, destination: &Path) -> Outcome {
     call(Command::Get, &request.to_string(), Some(destination))
 }
 
 /// Calls `out`.
-pub fn put(request: &Value, source: &Path) -> Outcome {
+pub(crate) fn put(request: &Value, source: &Path) -> Outcome {
     call(Command::Put, &request.to_string(), Some(source))
 }
 
 /// Calls a command with any text on stdin.
-pub fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
+pub(crate) fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
     match installed() {
         Some(programs) => call_program(&programs, command, stdin, directory),
         None => call_here(command, stdin, directory),

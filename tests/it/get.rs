@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 use crate::driver::{self, Outcome};
 
 /// Builds the request that fetches what `artifact` published as `repository`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers write `json!` in place"
+)]
 fn request(
     registry: &Registry,
     repository: &str,

@@ -7,7 +7,9 @@
 
 mod architecture;
 mod check;
+mod dockerfile;
 mod driver;
 mod get;
+mod peers;
 mod protocol;
 mod put;

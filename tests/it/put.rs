@@ -195,7 +195,7 @@ fn archives_that_are_not_one_whole_image_are_refused() {
     let wrong_content = Image::builder()
         .layer(Layer::parse("file a \"1\""))
         .edit_config(|config| {
-            config["rootfs"]["diff_ids"][0] = json!(format!("sha256:{}", "0".repeat(64)))
+            config["rootfs"]["diff_ids"][0] = json!(format!("sha256:{}", "0".repeat(64)));
         })
         .build();
     let two = archive(&image, ArchiveLayers::Plain).image(&Image::with_text("other"), &["other:1"]);

@@ -104,7 +104,7 @@ impl<T, E: Into<Cause>> During<T> for Result<T, E> {
 }
 
 /// Joins an error and its causes into one line.
-pub fn describe(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -120,7 +120,7 @@ pub fn describe(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Finds the advice that belongs to an error, if one of its causes has some.
-pub fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
+pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let advice = error

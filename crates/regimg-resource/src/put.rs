@@ -122,7 +122,11 @@ async fn push_blobs(
     report: &Reporter,
 ) -> Result<(), Error> {
     stream::iter(&image.blobs)
-        .map(|blob| push_blob(repository, blob, report))
+        .map(|blob| {
+            // Here, so that the bars stand in the order of the layers.
+            let bar = report.bar(blob.descriptor());
+            push_blob(repository, blob, bar, report)
+        })
         .buffer_unordered(image.blobs.len().max(1))
         .try_collect()
         .await
@@ -131,10 +135,10 @@ async fn push_blobs(
 async fn push_blob(
     repository: &RepositoryClient,
     blob: &Blob,
+    bar: Bar,
     report: &Reporter,
 ) -> Result<(), Error> {
-    let Descriptor { digest, size, .. } = blob.descriptor();
-    let bar = report.bar(digest.hex().chars().take(12).collect(), *size);
+    let digest = &blob.descriptor().digest;
     let watched = Watched {
         blob,
         bar: bar.clone(),

@@ -75,7 +75,7 @@ impl Origin {
     /// A certificate authority that is none.
     pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
         let mut config = Config::default();
-        config.user_agent = concat!("regimg/", env!("CARGO_PKG_VERSION")).to_owned();
+        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
         config.plain_http = self.plain_http;
         config.ca_certs.clone_from(&self.ca_certs);
         config.proxy = settings.proxy.clone();
@@ -158,7 +158,9 @@ mod tests {
             (
                 None,
                 None,
-                platform(Some(&spec("linux", std::env::consts::ARCH)), None).to_string(),
+                platform(Some(&spec("linux", std::env::consts::ARCH)), None)
+                    .normalized()
+                    .to_string(),
             ),
             (Some(&source), None, "linux/arm64".to_owned()),
             (
@@ -174,7 +176,7 @@ mod tests {
         ];
         for (source, step, expected) in cases {
             assert_eq!(
-                platform(source, step.as_ref()).to_string(),
+                platform(source, step.as_ref()).normalized().to_string(),
                 expected,
                 "{source:?} {step:?}"
             );

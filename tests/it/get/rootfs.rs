@@ -4,7 +4,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use regimg_tests::registry::Registry;
-use regimg_tests::{Artifact, Compression, Image, Index, Layer};
+use regimg_tests::{Artifact, Compression, Image, Index, IndexBuilder, Layer};
 use serde_json::json;
 
 use super::{fetch, names, read, request};
@@ -154,9 +154,7 @@ fn an_index_gives_the_platform_that_is_asked_for() {
         "windows/amd64",
     ];
     let images = platforms.map(image);
-    let index = images
-        .iter()
-        .fold(Index::builder(), |index, image| index.image(image));
+    let index = images.iter().fold(Index::builder(), IndexBuilder::image);
     let index = index.attestation_for(&images[0]).build();
     registry.publish("app", "latest", &index);
     let cases = [

@@ -45,7 +45,7 @@ impl Downloads {
                 continue;
             }
             let (writer, spool) = Spool::create(descriptor.size, directory)?;
-            let bar = report.bar(short(&descriptor.digest), descriptor.size);
+            let bar = report.bar(descriptor);
             bar.say("waiting");
             let task = fetch(repository.clone(), descriptor.clone(), writer, bar.clone());
             downloads.tasks.spawn(task.with_current_subscriber());
@@ -126,9 +126,4 @@ async fn fetch(
     bar.say("downloaded");
     writer.complete();
     Ok(())
-}
-
-/// Shortens a digest to what people compare by eye.
-fn short(digest: &Digest) -> String {
-    digest.hex().chars().take(12).collect()
 }

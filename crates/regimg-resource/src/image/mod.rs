@@ -64,10 +64,10 @@ pub(crate) enum ImageError {
 }
 
 impl ImageError {
-    fn malformed(name: &str, problem: impl ToString) -> Self {
+    fn malformed(name: &str, problem: impl Into<String>) -> Self {
         Self::Malformed {
             name: name.to_owned(),
-            problem: problem.to_string(),
+            problem: problem.into(),
         }
     }
 

@@ -34,7 +34,7 @@ impl SavedImage {
         let entry = only_entry(archive)?;
         let raw_config = archive.read(&entry.config, JSON_LIMIT)?;
         let config = ImageConfig::parse(&raw_config)
-            .map_err(|error| ImageError::malformed(&entry.config, error))?;
+            .map_err(|error| ImageError::malformed(&entry.config, error.to_string()))?;
         let layers = entry.layers.unwrap_or_default();
         let described = config.rootfs.diff_ids.len();
         if layers.len() != described {
@@ -58,8 +58,8 @@ fn only_entry(archive: &Archive) -> Result<Entry, ImageError> {
         return Err(ImageError::OciArchive);
     }
     let content = archive.read(NAME, JSON_LIMIT)?;
-    let mut entries: Vec<Entry> =
-        serde_json::from_slice(&content).map_err(|error| ImageError::malformed(NAME, error))?;
+    let mut entries: Vec<Entry> = serde_json::from_slice(&content)
+        .map_err(|error| ImageError::malformed(NAME, error.to_string()))?;
     match (entries.pop(), entries.len()) {
         (None, _) => Err(ImageError::malformed(NAME, "lists no image")),
         (Some(_), others @ 1..) => Err(ImageError::SeveralImages(others + 1)),

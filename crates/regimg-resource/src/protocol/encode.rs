@@ -7,6 +7,10 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 /// Writes a value as compact JSON with `<`, `>`, `&`, U+2028 and U+2029 escaped in
 /// strings, as Go's `encoding/json` does by default.
+///
+/// # Panics
+///
+/// On a map whose keys are no strings, which no protocol type has.
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     let mut out = Vec::new();
     value

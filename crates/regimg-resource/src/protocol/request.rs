@@ -55,6 +55,10 @@ pub struct RequestedVersion {
 /// The `source` of a resource of this type.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.Source")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the protocol's fields are what they are"
+)]
 pub struct Source {
     /// The image's repository, such as `alpine` or `ghcr.io/a/b`.
     pub repository: String,

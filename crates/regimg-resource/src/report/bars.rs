@@ -1,149 +1,333 @@
 //! Progress bars that Concourse's log view shows well.
 //!
-//! Concourse stores every byte of a step's stderr and replays it in a view that
-//! understands cursor movements, so bars are redrawn in place although stderr is no
-//! terminal, and seldom.
+//! Concourse stores every byte of a step's stderr and replays it in a view of any width
+//! that knows carriage returns, cursor movements and erased lines. So every bar is a line
+//! of its own that ends in a newline, the block of them is redrawn in place although
+//! stderr is no terminal, and seldom, since each drawing stays in the stored log. A thread
+//! of its own draws: a reader of stderr that is slow holds up no transfer.
 
-use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
-
+use super::bar::{Bar, Line};
 use super::sink::Sink;
 
-/// Redraws a second. Each costs a line per layer in the stored log.
-const REFRESH_RATE: u8 = 4;
+/// Time between two drawings.
+const INTERVAL: Duration = Duration::from_millis(500);
 
-/// Columns that a bar's line may take: fits beside the step's header in Concourse.
-const WIDTH: u16 = 100;
-
-/// Lines that the bars may take together; images have 127 layers at most.
-const HEIGHT: u16 = 200;
-
-const STYLE: &str = "{prefix:12} [{bar:32}] {bytes:>10} / {total_bytes:<10} {msg}";
+/// Lines that the block takes at most. A terminal cannot move the cursor above its first
+/// line, so a block higher than the window would be drawn again and again below itself.
+const HEIGHT: usize = 20;
 
 /// The bars of a command.
 #[derive(Debug)]
 pub(super) struct Bars {
-    multi: MultiProgress,
+    shared: Arc<Shared>,
+    painter: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    block: Mutex<Block>,
+    ended: Condvar,
 }
 
 impl Bars {
     pub(super) fn new(sink: Sink) -> Self {
-        let target =
-            ProgressDrawTarget::term_like_with_hz(Box::new(LogView { sink }), REFRESH_RATE);
-        let multi = MultiProgress::with_draw_target(target);
-        multi.set_move_cursor(false);
-        Self { multi }
+        let block = Block {
+            sink,
+            bars: Vec::new(),
+            lines: Vec::new(),
+            is_live: true,
+        };
+        let shared = Shared {
+            block: Mutex::new(block),
+            ended: Condvar::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            painter: Mutex::new(None),
+        }
     }
 
+    /// Draws no bars from now on.
     pub(super) fn hide(&self) {
-        self.multi.set_draw_target(ProgressDrawTarget::hidden());
+        self.shared.lock().is_live = false;
+        self.shared.ended.notify_all();
+        let painter = lock(&self.painter).take();
+        // A painter that panicked has nothing left to draw.
+        let _ = painter.map(JoinHandle::join);
     }
 
-    /// Writes something between two drawings of the bars.
-    pub(super) fn around(&self, write: impl FnOnce()) {
-        self.multi.suspend(write);
-    }
-
-    pub(super) fn add(&self, name: String, size: u64) -> Bar {
-        let style = ProgressStyle::with_template(STYLE).expect("the template is a constant");
-        let bar = ProgressBar::new(size)
-            .with_style(style.progress_chars("=> "))
-            .with_prefix(name);
-        Bar {
-            bar: self.multi.add(bar),
-        }
-    }
-
+    /// Draws the bars a last time as they stand, and no more: what follows comes below.
     pub(super) fn finish(&self) {
-        // Bars keep what they last drew; forgetting them here means that a later line
-        // is written below instead of through them.
-        self.multi.set_draw_target(ProgressDrawTarget::hidden());
+        let mut block = self.shared.lock();
+        if block.is_live {
+            block.paint(Instant::now());
+            block.lines.clear();
+        }
+        drop(block);
+        self.hide();
+    }
+
+    /// Writes lines above the bars.
+    pub(super) fn write_above(&self, text: &str) {
+        self.shared.lock().write_above(text);
+    }
+
+    /// Adds a bar below the others.
+    pub(super) fn add(&self, name: String, size: u64) -> Bar {
+        let bar = Bar::new(name, size);
+        let mut block = self.shared.lock();
+        if block.is_live {
+            block.bars.push(bar.clone());
+            lock(&self.painter).get_or_insert_with(|| self.shared.start_painter());
+        }
+        bar
     }
 }
 
-/// The progress of one blob. Clones move the same bar.
-#[derive(Clone, Debug)]
-pub(crate) struct Bar {
-    bar: ProgressBar,
-}
-
-impl Bar {
-    /// Moves the bar to `position` bytes.
-    pub(crate) fn set_position(&self, position: u64) {
-        self.bar.set_position(position);
-    }
-
-    /// Moves the bar on by some bytes.
-    pub(crate) fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
-    }
-
-    /// Says what is being done now.
-    pub(crate) fn say(&self, what: &'static str) {
-        self.bar.set_message(what);
-    }
-
-    /// Draws the bar a last time, at its end.
-    pub(crate) fn done(&self, what: &'static str) {
-        self.bar.finish_with_message(what);
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.hide();
     }
 }
 
-/// What indicatif takes for a terminal: escape sequences straight to the log.
-#[derive(Debug)]
-struct LogView {
-    sink: Sink,
-}
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Block> {
+        lock(&self.block)
+    }
 
-impl LogView {
-    fn escape(&self, count: usize, code: char) -> io::Result<()> {
-        match count {
-            0 => Ok(()),
-            _ => self.write_str(&format!("\x1b[{count}{code}")),
+    fn start_painter(self: &Arc<Self>) -> JoinHandle<()> {
+        let shared = Arc::clone(self);
+        thread::spawn(move || shared.paint_regularly())
+    }
+
+    fn paint_regularly(&self) {
+        let mut block = self.lock();
+        while block.is_live {
+            let waited = self
+                .ended
+                .wait_timeout_while(block, INTERVAL, |block| block.is_live);
+            block = waited.unwrap_or_else(PoisonError::into_inner).0;
+            if block.is_live {
+                block.paint(Instant::now());
+            }
         }
     }
 }
 
-impl TermLike for LogView {
-    fn width(&self) -> u16 {
-        WIDTH
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn height(&self) -> u16 {
-        HEIGHT
-    }
+/// What is drawn, with the cursor at the start of the line below it.
+#[derive(Debug)]
+struct Block {
+    sink: Sink,
+    /// The first one that is not done, and all behind it.
+    bars: Vec<Bar>,
+    /// What was drawn of them.
+    lines: Vec<Line>,
+    is_live: bool,
+}
 
-    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.escape(n, 'A')
-    }
-
-    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.escape(n, 'B')
-    }
-
-    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.escape(n, 'C')
-    }
-
-    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.escape(n, 'D')
-    }
-
-    fn write_line(&self, line: &str) -> io::Result<()> {
-        self.write_str(&format!("{line}\n"))
-    }
-
-    fn write_str(&self, text: &str) -> io::Result<()> {
+impl Block {
+    fn paint(&mut self, now: Instant) {
+        let lines = self.render(now);
+        if lines == self.lines {
+            return;
+        }
+        let text = self.cursor_up() + &in_place(lines.iter().map(|line| line.text.as_str()));
         self.sink.write(text.as_bytes());
-        Ok(())
+        self.lines = lines;
+        // Those that are done stay as they were drawn, above the block from now on.
+        let done = self.lines.iter().take_while(|line| line.is_last).count();
+        self.lines.drain(..done);
+        self.bars.drain(..done);
     }
 
-    fn clear_line(&self) -> io::Result<()> {
-        self.write_str("\r\x1b[2K")
+    fn render(&self, now: Instant) -> Vec<Line> {
+        let count = self.bars.len();
+        let shown = if count > HEIGHT { HEIGHT - 1 } else { count };
+        let mut lines: Vec<_> = self.bars[..shown].iter().map(|bar| bar.line(now)).collect();
+        if shown < count {
+            lines.push(Line {
+                text: format!("... and {} more", count - shown),
+                is_last: false,
+            });
+        }
+        lines
     }
 
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
+    fn write_above(&self, text: &str) {
+        if self.lines.is_empty() {
+            return self.sink.write(format!("{text}\n").as_bytes());
+        }
+        let block = self.lines.iter().map(|line| line.text.as_str());
+        let text = self.cursor_up() + &in_place(text.lines().chain(block));
+        self.sink.write(text.as_bytes());
+    }
+
+    fn cursor_up(&self) -> String {
+        match self.lines.len() {
+            0 => String::new(),
+            count => format!("\x1b[{count}A"),
+        }
+    }
+}
+
+/// Writes lines over what may stand there.
+fn in_place<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.flat_map(|line| ["\r\x1b[2K", line, "\n"]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Captured;
+    use super::*;
+
+    /// A block, and what it wrote.
+    fn block(names: impl IntoIterator<Item = String>) -> (Block, Captured) {
+        let stderr = Captured::default();
+        let block = Block {
+            sink: Sink::new(stderr.clone()),
+            bars: names.into_iter().map(|name| Bar::new(name, 10)).collect(),
+            lines: Vec::new(),
+            is_live: true,
+        };
+        (block, stderr)
+    }
+
+    /// Shows text as a view does that knows what Concourse's knows; of each line the first
+    /// word and the last.
+    fn view(text: &str) -> Vec<String> {
+        let (mut rows, mut row) = (vec![String::new()], 0);
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            if let Some(tail) = rest.strip_prefix("\x1b[2K") {
+                rows[row].clear();
+                rest = tail;
+                continue;
+            }
+            if let Some((count, tail)) = rest
+                .strip_prefix("\x1b[")
+                .and_then(|rest| rest.split_once('A'))
+            {
+                row -= count.parse::<usize>().unwrap();
+                rest = tail;
+                continue;
+            }
+            match first {
+                '\r' => {}
+                '\n' => {
+                    row += 1;
+                    rows.resize_with(rows.len().max(row + 1), String::new);
+                }
+                other => rows[row].push(other),
+            }
+            rest = &rest[first.len_utf8()..];
+        }
+        let ends = |row: &String| {
+            let mut words = row.split_whitespace();
+            [words.next(), words.next_back()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        rows.iter()
+            .map(ends)
+            .filter(|row| !row.is_empty())
+            .collect()
+    }
+
+    fn names(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
+        range.map(|number| format!("layer{number}"))
+    }
+
+    #[test]
+    fn the_log_shows_each_bar_once_in_its_last_state() {
+        let (mut block, stderr) = block(names(0..3));
+        let now = Instant::now();
+        let bars = block.bars.clone();
+        for bar in &bars {
+            bar.say("waiting");
+        }
+        block.paint(now);
+        bars[1].done("done");
+        block.write_above("a warning");
+        block.paint(now);
+        assert_eq!(
+            view(&stderr.text()),
+            [
+                "a warning",
+                "layer0 waiting",
+                "layer1 done",
+                "layer2 waiting"
+            ]
+        );
+        bars[0].done("done");
+        block.paint(now);
+        block.write_above("another warning");
+        bars[2].say("downloading");
+        block.paint(now);
+        assert_eq!(
+            view(&stderr.text()),
+            [
+                "a warning",
+                "layer0 done",
+                "layer1 done",
+                "another warning",
+                "layer2 downloading"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_has_not_changed_is_not_written_again() {
+        let (mut block, stderr) = block(names(0..3));
+        let now = Instant::now();
+        block.paint(now);
+        let written = stderr.text();
+        block.paint(now);
+        assert_eq!(stderr.text(), written);
+    }
+
+    #[test]
+    fn a_block_is_no_higher_than_a_window() {
+        let (mut block, stderr) = block(names(0..50));
+        let now = Instant::now();
+        block.paint(now);
+        assert_eq!(block.lines.len(), HEIGHT);
+        assert_eq!(view(&stderr.text())[HEIGHT - 1], "... more");
+        for bar in block.bars.clone() {
+            bar.done("done");
+            block.paint(now);
+        }
+        let all: Vec<_> = names(0..50).map(|name| format!("{name} done")).collect();
+        assert_eq!(view(&stderr.text()), all);
+    }
+
+    #[test]
+    fn hidden_bars_write_nothing() {
+        let stderr = Captured::default();
+        let bars = Bars::new(Sink::new(stderr.clone()));
+        bars.hide();
+        bars.add("layer".to_owned(), 10).done("done");
+        bars.finish();
+        bars.write_above("line");
+        assert_eq!(stderr.text(), "line\n");
+    }
+
+    #[test]
+    fn the_last_drawing_shows_the_end() {
+        let stderr = Captured::default();
+        let bars = Bars::new(Sink::new(stderr.clone()));
+        bars.add("layer".to_owned(), 10).done("done");
+        bars.finish();
+        bars.write_above("line");
+        assert_eq!(view(&stderr.text()), ["layer done", "line"]);
     }
 }

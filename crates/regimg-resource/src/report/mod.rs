@@ -1,20 +1,21 @@
 //! Everything people read: log lines and progress bars on stderr.
 
+mod bar;
 mod bars;
 mod layer;
 mod sink;
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use std::io::Write;
-
+use regimg_core::Descriptor;
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub(crate) use bars::Bar;
+pub(crate) use bar::Bar;
 pub use sink::Captured;
 
 use bars::Bars;
@@ -52,19 +53,15 @@ struct Shared {
     started: Instant,
     debug: AtomicBool,
     bars: Bars,
-    sink: Sink,
 }
 
 impl Reporter {
     /// Starts the clock that the lines show.
     pub(crate) fn new(stderr: impl Write + Send + 'static) -> Self {
-        let sink = Sink::new(stderr);
-        let bars = Bars::new(sink.clone());
         let shared = Shared {
             started: Instant::now(),
             debug: AtomicBool::new(false),
-            bars,
-            sink,
+            bars: Bars::new(Sink::new(stderr)),
         };
         Self {
             shared: Arc::new(shared),
@@ -113,14 +110,14 @@ impl Reporter {
 
     /// Writes a line without ornaments.
     pub(crate) fn plain(&self, line: &str) {
-        self.shared
-            .bars
-            .around(|| self.shared.sink.write(format!("{line}\n").as_bytes()));
+        self.shared.bars.write_above(line);
     }
 
-    /// Adds a progress bar for something of `size` bytes.
-    pub(crate) fn bar(&self, name: String, size: u64) -> Bar {
-        self.shared.bars.add(name, size)
+    /// Adds a progress bar for a blob, under the part of its digest that people compare by
+    /// eye.
+    pub(crate) fn bar(&self, blob: &Descriptor) -> Bar {
+        let name = blob.digest.hex().chars().take(12).collect();
+        self.shared.bars.add(name, blob.size)
     }
 
     /// Draws the bars a last time as they stand, so that what follows comes after them.

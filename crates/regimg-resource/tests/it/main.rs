@@ -125,7 +125,7 @@ fn names(directory: &Path) -> Vec<String> {
 /// Waits for something that has to happen; the bound only keeps a broken program from
 /// hanging the suite.
 fn eventually(mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !happened() {
         assert!(Instant::now() < deadline, "it never happened");
         thread::sleep(Duration::from_millis(5));
