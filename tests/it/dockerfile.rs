@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use regimg_tests::registry::Registry;
+use regimg_tests::registry::{Registry, UploadLocation};
 use regimg_tests::tree::Listing;
 use regimg_tests::{DockerArchive, Finished, Image, Peer, Process};
 use serde_json::{Value, json};
@@ -229,7 +229,11 @@ impl ResourceImage {
             self.outside("etc/resolv.conf"),
             format!("nameserver {}\n", NameServer::ADDRESS),
         )?;
-        let registry = Registry::start();
+        // The registry knows itself by its address only, and a client that was given a name
+        // goes to no private address that the network names.
+        let registry = Registry::builder()
+            .upload_location(UploadLocation::Path)
+            .start();
         let repository = format!("{host}:{}/app", registry.addr().port());
         let source = json!({ "repository": repository, "tag": "latest", "insecure": true });
 
