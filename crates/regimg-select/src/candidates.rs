@@ -2,12 +2,12 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
 };
 
 use regimg_core::{Digest, Tag};
 
-use crate::{Cursor, Policy, Version, scheme::Ranked};
+use crate::{Cursor, Resolved, Version, scheme::Ranked};
 
 /// The tags that may be wanted, before it is known what they point at.
 ///
@@ -15,27 +15,28 @@ use crate::{Cursor, Policy, Version, scheme::Ranked};
 /// costs three.
 #[derive(Clone, Debug)]
 pub struct Candidates {
-    rule: Rule,
+    pub(crate) rule: Rule,
     /// In the order in which aliases are decided: as listed, but the cursor's tag first.
-    candidates: Vec<Candidate>,
+    pub(crate) candidates: Vec<Candidate>,
     /// The first candidate's digest, if it is known from the cursor.
     known: Option<Digest>,
-    /// What the cursor left out.
+    /// What the cursor left out, highest version first; empty if nobody will ask.
     skipped: Vec<Tag>,
     /// The tag that is named after no version, if it is listed and wanted.
-    bare: Option<Tag>,
-    illegal: Vec<String>,
+    pub(crate) bare: Option<Tag>,
+    pub(crate) illegal: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
-struct Candidate {
-    tag: Tag,
+pub(crate) struct Candidate {
+    pub(crate) tag: Tag,
     /// There is one unless the rule is to keep the registry's order.
-    version: Option<Ranked>,
+    pub(crate) version: Option<Ranked>,
 }
 
+/// Says which candidates become versions, and in which order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
+pub(crate) enum Rule {
     /// One version for each digest, by precedence.
     OnePerImage,
     /// All, by precedence.
@@ -44,62 +45,21 @@ enum Rule {
     AsListed,
 }
 
-impl Policy {
-    /// Picks the tags that may be wanted; `tags` are in the registry's order.
-    ///
-    /// Repeated tags count once. Tags that are no legal ones count only for
-    /// [`Candidates::illegal_tags`].
-    pub fn candidates<T: AsRef<str>>(&self, tags: impl IntoIterator<Item = T>) -> Candidates {
-        let mut candidates = Candidates::new(self.rule());
-        for tag in tags {
-            candidates.take(self, tag.as_ref());
-        }
-        candidates.drop_repeats();
-        candidates
-    }
-
-    fn rule(&self) -> Rule {
+impl Rule {
+    /// Reports whether a candidate is wanted although its version was reported before,
+    /// or one above it; `order` is how it compares with that one. One image has one
+    /// version, but where all are wanted, those of equal precedence are different ones.
+    pub(crate) fn wants(self, order: Ordering) -> bool {
         match self {
-            Self::Versions(_) => Rule::OnePerImage,
-            Self::Captures(_) => Rule::ByVersion,
-            Self::Matches(_) => Rule::AsListed,
+            Self::OnePerImage => order.is_gt(),
+            Self::ByVersion => order.is_ge(),
+            Self::AsListed => true,
         }
     }
-
-    fn excludes(&self, tag: &str) -> bool {
-        let exclude = match self {
-            Self::Versions(policy) => &policy.exclude,
-            Self::Captures(policy) => &policy.exclude,
-            Self::Matches(policy) => &policy.exclude,
-        };
-        exclude
-            .as_ref()
-            .is_some_and(|pattern| pattern.is_match(tag))
-    }
-
-    /// Decides about one tag.
-    fn pick(&self, tag: &str) -> Option<Pick> {
-        match self {
-            // The constraint decides about the bare tag, too: there is nothing to compare.
-            Self::Versions(policy) if tag == policy.bare() => {
-                policy.constraint.is_none().then_some(Pick::Bare)
-            }
-            Self::Versions(policy) => policy.version(tag).map(Pick::Version),
-            Self::Captures(policy) => policy.version(tag).map(Pick::Version),
-            Self::Matches(policy) => policy.pattern.is_match(tag).then_some(Pick::Match),
-        }
-    }
-}
-
-/// Why a tag is picked.
-enum Pick {
-    Version(Ranked),
-    Bare,
-    Match,
 }
 
 impl Candidates {
-    fn new(rule: Rule) -> Self {
+    pub(crate) fn new(rule: Rule) -> Self {
         Self {
             rule,
             candidates: Vec::new(),
@@ -108,33 +68,6 @@ impl Candidates {
             bare: None,
             illegal: Vec::new(),
         }
-    }
-
-    fn take(&mut self, policy: &Policy, text: &str) {
-        let Some(pick) = policy.pick(text).filter(|_| !policy.excludes(text)) else {
-            return;
-        };
-        let Ok(tag) = Tag::parse(text) else {
-            self.illegal.push(text.to_owned());
-            return;
-        };
-        let version = match pick {
-            Pick::Version(version) => Some(version),
-            Pick::Match => None,
-            Pick::Bare => {
-                self.bare = Some(tag);
-                return;
-            }
-        };
-        self.candidates.push(Candidate { tag, version });
-    }
-
-    fn drop_repeats(&mut self) {
-        let mut seen = HashSet::with_capacity(self.candidates.len());
-        let tags = self.candidates.iter().map(|candidate| &candidate.tag);
-        let first: Vec<bool> = tags.map(|tag| seen.insert(tag)).collect();
-        let mut first = first.into_iter();
-        self.candidates.retain(|_| first.next().unwrap_or(true));
     }
 
     /// Reports whether it matters what the cursor's tag points at, so that somebody has
@@ -174,18 +107,16 @@ impl Candidates {
         self
     }
 
-    /// Skips what is not above `current`. One image has one version, but where all are
-    /// wanted, those of equal precedence are different ones.
+    /// Skips what is not above `current`.
     fn skip_below(&mut self, current: &Candidate) {
-        let least = match self.rule {
-            Rule::OnePerImage => Ordering::Greater,
-            Rule::ByVersion | Rule::AsListed => Ordering::Equal,
-        };
-        let above = |candidate: &Candidate| candidate.cmp_precedence(current) >= least;
+        let above = |candidate: &Candidate| self.rule.wants(candidate.cmp_precedence(current));
         let candidates = std::mem::take(&mut self.candidates);
-        let (above, skipped) = candidates.into_iter().partition::<Vec<_>, _>(above);
+        let (above, mut skipped) = candidates.into_iter().partition::<Vec<_>, _>(above);
         self.candidates = above;
-        self.skipped = skipped.into_iter().map(|skipped| skipped.tag).collect();
+        if self.bare.is_some() {
+            skipped.sort_by(|left, right| right.cmp_order(left));
+            self.skipped = skipped.into_iter().map(|skipped| skipped.tag).collect();
+        }
     }
 
     /// Lists the tags of which [`resolve`](Self::resolve) has to know the digest, in no
@@ -219,16 +150,13 @@ impl Candidates {
             let alone = found.iter().all(|found| found.digest != digest);
             alone.then_some(Version { tag, digest })
         });
-        Resolved {
-            versions: found.into_iter().map(Found::version).collect(),
-            skipped: self.skipped,
-            bare,
-        }
+        let versions = found.into_iter().map(Found::version).collect();
+        Resolved::new(versions, bare, self.skipped)
     }
 }
 
 impl Candidate {
-    fn cmp_precedence(&self, other: &Self) -> Ordering {
+    pub(crate) fn cmp_precedence(&self, other: &Self) -> Ordering {
         match (&self.version, &other.version) {
             (Some(left), Some(right)) => left.cmp_precedence(right),
             (left, right) => left.is_some().cmp(&right.is_some()),
@@ -292,38 +220,4 @@ fn one_per_image(found: Vec<Found>) -> Vec<Found> {
         }
     }
     winners
-}
-
-/// The versions, up to one last question.
-///
-/// The tag that is named after no version is one itself only if no other tag has its
-/// image. Those that the cursor left out were not looked at, so if it comes down to
-/// them, they are asked for now.
-#[derive(Clone, Debug)]
-pub struct Resolved {
-    versions: Vec<Version>,
-    skipped: Vec<Tag>,
-    bare: Option<Version>,
-}
-
-impl Resolved {
-    /// Lists the tags of which [`versions`](Self::versions) has to know the digest. They
-    /// may all be asked for at once. Mostly there are none.
-    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
-        let in_doubt = self.bare.is_some();
-        self.skipped.iter().filter(move |_| in_doubt)
-    }
-
-    /// Lists the versions, oldest first.
-    pub fn versions(self, digests: &BTreeMap<Tag, Digest>) -> Vec<Version> {
-        let mut versions = self.versions;
-        let image = |tag| digests.get(tag);
-        let alone = |bare: &Version| {
-            self.skipped
-                .iter()
-                .all(|tag| image(tag) != Some(&bare.digest))
-        };
-        versions.extend(self.bare.filter(alone));
-        versions
-    }
 }

@@ -42,7 +42,7 @@ impl NumericVersion {
         Self::read(text).ok_or_else(|| ParseNumericVersionError(text.to_owned()))
     }
 
-    fn read(text: &str) -> Option<Self> {
+    pub(crate) fn read(text: &str) -> Option<Self> {
         if text.len() > Self::MAX_LENGTH {
             return None;
         }

@@ -1,6 +1,6 @@
 //! Which tags are wanted.
 
-use crate::{Constraint, Pattern, Scheme, VersionPattern, scheme::Ranked};
+use crate::{Constraint, Pattern, Scheme, VersionPattern, scheme::Ranked, variant};
 
 /// Says which tags are wanted and in which order.
 ///
@@ -112,15 +112,12 @@ impl CapturePolicy {
 impl VersionPolicy {
     /// Returns the tag that is named after no version.
     pub(crate) fn bare(&self) -> &str {
-        self.variant().unwrap_or("latest")
+        variant::bare(self.variant())
     }
 
     /// Reads the version in `tag`, if it is a wanted one.
     pub(crate) fn version(&self, tag: &str) -> Option<Ranked> {
-        let text = match self.variant() {
-            Some(variant) => tag.strip_suffix(variant)?.strip_suffix('-')?,
-            None => tag,
-        };
+        let text = variant::strip(tag, self.variant())?;
         let version = self.scheme.parse(text)?;
         let wanted = within(&version, self.max_integer)
             && self.pre_releases.want(version.pre_release())
@@ -131,10 +128,8 @@ impl VersionPolicy {
         wanted.then_some(version)
     }
 
-    fn variant(&self) -> Option<&str> {
-        self.variant
-            .as_deref()
-            .filter(|variant| !variant.is_empty())
+    fn variant(&self) -> &str {
+        self.variant.as_deref().unwrap_or_default()
     }
 }
 

@@ -30,19 +30,12 @@ impl Scheme {
         }
         match self {
             Self::Semver => Semver::parse(text).ok().map(Ranked::Semver),
-            Self::Numeric => NumericVersion::parse(text).ok().map(Ranked::Numeric),
+            Self::Numeric => NumericVersion::read(text).map(Ranked::Numeric),
         }
     }
 }
 
 impl Ranked {
-    pub(crate) fn as_str(&self) -> &str {
-        match self {
-            Self::Semver(version) => version.as_str(),
-            Self::Numeric(version) => version.as_str(),
-        }
-    }
-
     pub(crate) fn pre_release(&self) -> &str {
         match self {
             Self::Semver(version) => version.pre_release(),

@@ -8,6 +8,8 @@ pub(crate) mod precedence;
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 pub use error::{ParseSemverError, ParseSemverErrorKind};
+#[cfg(feature = "semver")]
+pub use interop::IntoSemverCrateError;
 
 use crate::shape::Shape;
 use error::Fault;
@@ -129,6 +131,15 @@ impl Semver {
     /// Reports whether this is a pre-release.
     pub fn is_pre_release(&self) -> bool {
         self.pre_release_end > self.core_end
+    }
+
+    /// Reports whether a number is written with zeros in front, which
+    /// [`canonical`](Self::canonical) leaves out: `2024.01.05`.
+    pub fn has_leading_zeros(&self) -> bool {
+        let core = &self.text[..usize::from(self.core_end)];
+        let numbers = core.strip_prefix('v').unwrap_or(core).split('.');
+        let mut padded = numbers.filter(|number| number.len() > 1 && number.starts_with('0'));
+        padded.next().is_some()
     }
 
     /// Displays the version in full: three numbers without leading zeros and without

@@ -4,14 +4,13 @@ use std::ops::Range;
 
 /// Says where the parts of a version stand in a text.
 ///
-/// The pre-release and the metadata are without the sign that introduces them.
+/// The pre-release is without the hyphen that introduces it.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub(crate) major: Range<usize>,
     pub(crate) minor: Option<Range<usize>>,
     pub(crate) patch: Option<Range<usize>>,
     pub(crate) pre_release: Option<Range<usize>>,
-    pub(crate) metadata: Option<Range<usize>>,
     /// Where the version ends; what follows does not belong to it.
     pub(crate) end: usize,
 }
@@ -34,14 +33,12 @@ impl Shape {
         let tail = |sign, at| after(bytes, sign, at).and_then(|at| identifiers(bytes, at));
         let pre_release = tail(b'-', end);
         let end = pre_release.as_ref().map_or(end, |range| range.end);
-        let metadata = tail(b'+', end);
-        let end = metadata.as_ref().map_or(end, |range| range.end);
+        let end = tail(b'+', end).map_or(end, |metadata| metadata.end);
         Some(Self {
             major,
             minor,
             patch,
             pre_release,
-            metadata,
             end,
         })
     }
