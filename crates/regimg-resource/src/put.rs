@@ -28,7 +28,7 @@ pub(crate) async fn put(
     report: &Reporter,
 ) -> Result<StepResponse<Version>, Error> {
     let PutRequest { source, params } = request;
-    let origin = Origin::of(source).during("could not resolve repository")?;
+    let origin = Origin::to_push_to(source).during("could not resolve repository")?;
     resolve::refuse_for_put(source, params)?;
     let tag = resolve::tag(source)?.ok_or(Error::NoTag)?;
     let path = image_path(params, directory)?;

@@ -78,6 +78,14 @@ pub struct Source {
     pub tag_regex: String,
     /// Orders `tag_regex` matches by the image's creation time.
     pub created_at_sort: bool,
+    /// Orders `tag_regex` matches by the version that the group `version` captures.
+    pub version_group_sort: bool,
+    /// Ignores the tags that match this RE2 pattern.
+    pub tag_exclude_regex: String,
+    /// How versions are written: `semver` (also when empty) or `numeric`.
+    pub version_scheme: String,
+    /// The greatest plain integer that counts as a version.
+    pub max_integer_version: Option<u64>,
     /// Shows annotations whose keys match in the metadata.
     pub annotation_regex: String,
     /// Shows labels whose keys match in the metadata.

@@ -1,0 +1,136 @@
+//! One place that can serve the image, and how to speak to it.
+
+use std::time::Duration;
+
+use regimg_core::Repository;
+use regimg_registry::{Client, Config, Credential, PlainHttp, RepositoryClient};
+
+use crate::error::{During, Error};
+use crate::protocol::{MaybeSecret, Source};
+
+use super::{Name, Settings, field};
+
+/// How long a mirror is waited for where the origin would be waited for much longer: who
+/// has another place to ask does better to ask there.
+const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a check waits for a registry that is busy. Concourse runs the next one soon.
+const CHECK_PATIENCE: Duration = Duration::from_mins(5);
+
+/// One place that can serve the image, and how to speak to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) repository: Repository,
+    pub(super) credential: Credential,
+    pub(super) plain_http: PlainHttp,
+    pub(super) ca_certs: Vec<String>,
+    pub(super) patience: Patience,
+}
+
+/// How long to wait for a place that is busy or silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the client does: an hour, for a step that somebody waits for.
+    Step,
+    /// Minutes: another check follows.
+    Check,
+    /// Seconds: there is another place to ask.
+    Mirror,
+}
+
+impl Origin {
+    /// Reads where to push, and who pushes.
+    ///
+    /// # Errors
+    ///
+    /// The repository has no name or an illegal one; half of a login is missing.
+    pub(crate) fn to_push_to(source: &Source) -> Result<Self, Error> {
+        let name = Name::of(source)?;
+        if name.pinned.is_some() {
+            let problem = "names a digest: an image that is yet to be pushed has none";
+            return Err(field("source.repository", problem));
+        }
+        Self::of(source, name.repository, Patience::Step)
+    }
+
+    pub(super) fn of(
+        source: &Source,
+        repository: Repository,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            repository,
+            credential: credential(
+                &source.username,
+                &source.password,
+                ["source.username", "source.password"],
+            )?,
+            plain_http: if source.insecure {
+                PlainHttp::Allowed
+            } else {
+                PlainHttp::LocalOnly
+            },
+            ca_certs: source.ca_certs.clone(),
+            patience,
+        })
+    }
+
+    /// Prepares a client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// A certificate authority that is none.
+    pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
+        let mut config = Config::default();
+        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
+        config.plain_http = self.plain_http;
+        config.ca_certs.clone_from(&self.ca_certs);
+        config.proxy = settings.proxy.clone();
+        self.patience.limit(&mut config);
+        if let Some(interval) = settings.retry_interval {
+            config.retry.initial_interval = interval;
+        }
+        let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
+        Ok(client.repository(&self.repository))
+    }
+}
+
+impl Patience {
+    fn limit(self, config: &mut Config) {
+        let limit = match self {
+            Self::Step => return,
+            Self::Check => CHECK_PATIENCE,
+            Self::Mirror => MIRROR_PATIENCE,
+        };
+        let (retry, timeouts) = (&mut config.retry, &mut config.timeouts);
+        for wait in [&mut retry.max_elapsed, &mut retry.max_retry_after] {
+            *wait = limit.min(*wait);
+        }
+        for wait in [
+            &mut timeouts.connect,
+            &mut timeouts.first_byte,
+            &mut timeouts.idle,
+        ] {
+            *wait = limit.min(*wait);
+        }
+    }
+}
+
+/// Reads a login. The Go resource silently goes without one when half of it is missing,
+/// and the registry's answer then sends people looking in the wrong place.
+pub(super) fn credential(
+    username: &str,
+    password: &MaybeSecret,
+    [username_field, password_field]: [&'static str; 2],
+) -> Result<Credential, Error> {
+    let without = |other: &str| format!("is given without {other}");
+    match (username.is_empty(), password.is_empty()) {
+        (true, true) => Ok(Credential::Anonymous),
+        (false, false) => Ok(Credential::Basic {
+            username: username.to_owned(),
+            password: password.0.clone(),
+        }),
+        (false, true) => Err(field(username_field, &without(password_field))),
+        (true, false) => Err(field(password_field, &without(username_field))),
+    }
+}
