@@ -24,7 +24,15 @@ pub(crate) struct Origin {
     pub(super) credential: Credential,
     pub(super) plain_http: PlainHttp,
     pub(super) ca_certs: Vec<String>,
+    pub(super) limits: Limits,
     pub(super) patience: Patience,
+}
+
+/// How much may be under way at one time; none where the client decides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    requests: Option<usize>,
+    transfers: Option<usize>,
 }
 
 /// How long to wait for a place that is busy or silent.
@@ -71,6 +79,16 @@ impl Origin {
                 PlainHttp::LocalOnly
             },
             ca_certs: source.ca_certs.clone(),
+            limits: Limits {
+                requests: limit(
+                    source.max_concurrent_requests,
+                    "source.max_concurrent_requests",
+                )?,
+                transfers: limit(
+                    source.max_concurrent_downloads,
+                    "source.max_concurrent_downloads",
+                )?,
+            },
             patience,
         })
     }
@@ -86,6 +104,8 @@ impl Origin {
         config.plain_http = self.plain_http;
         config.ca_certs.clone_from(&self.ca_certs);
         config.proxy = settings.proxy.clone();
+        config.max_requests = self.limits.requests.unwrap_or(config.max_requests);
+        config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
         self.patience.limit(&mut config);
         if let Some(interval) = settings.retry_interval {
             config.retry.initial_interval = interval;
@@ -113,6 +133,13 @@ impl Patience {
         ] {
             *wait = limit.min(*wait);
         }
+    }
+}
+
+fn limit(limit: Option<u64>, name: &'static str) -> Result<Option<usize>, Error> {
+    match limit {
+        Some(0) => Err(field(name, "is 0: nothing could be done")),
+        limit => Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))),
     }
 }
 
