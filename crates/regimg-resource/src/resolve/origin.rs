@@ -106,27 +106,28 @@ impl Origin {
         config.proxy = settings.proxy.clone();
         config.max_requests = self.limits.requests.unwrap_or(config.max_requests);
         config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
-        self.patience.limit(&mut config);
         if let Some(interval) = settings.retry_interval {
             config.retry.initial_interval = interval;
         }
+        self.patience.limit(&mut config);
         let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
         Ok(client.repository(&self.repository))
     }
 }
 
 impl Patience {
+    /// Shortens the client's waits. The first wait between two tries is the measure, so
+    /// that what shortens it for tests shortens the others as well.
     fn limit(self, config: &mut Config) {
-        let limit = match self {
+        let (limit, waits) = match self {
             Self::Step => return,
-            Self::Check => CHECK_PATIENCE,
-            Self::Mirror => MIRROR_PATIENCE,
+            Self::Check => (CHECK_PATIENCE, 60),
+            Self::Mirror => (MIRROR_PATIENCE, 3),
         };
         let (retry, timeouts) = (&mut config.retry, &mut config.timeouts);
-        for wait in [&mut retry.max_elapsed, &mut retry.max_retry_after] {
-            *wait = limit.min(*wait);
-        }
+        retry.max_elapsed = retry.initial_interval * waits;
         for wait in [
+            &mut retry.max_retry_after,
             &mut timeouts.connect,
             &mut timeouts.first_byte,
             &mut timeouts.idle,
