@@ -9,6 +9,7 @@ mod node;
 mod parser;
 mod program;
 mod repeat;
+mod stack;
 mod unicode;
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -67,7 +68,7 @@ impl Pattern {
     ///
     /// [`ParsePatternErrorKind`] lists them; they are Go's.
     pub fn parse(text: &str) -> Result<Self, ParsePatternError> {
-        let program = parser::parse(text).and_then(|parsed| Program::new(parsed.node));
+        let program = stack::enough_for(text, || Program::new(parser::parse(text)?.node));
         Ok(Self {
             text: text.into(),
             program: Arc::new(program.map_err(|fault| ParsePatternError::new(fault, text))?),
@@ -111,9 +112,12 @@ impl VersionPattern {
     ///
     /// [`ParsePatternErrorKind`] lists them.
     pub fn parse(text: &str) -> Result<Self, ParsePatternError> {
-        let captures = parser::parse(text).and_then(|parsed| match parsed.version_groups {
-            0 => Err(Fault::NoVersionGroup),
-            groups => program::Captures::new(parsed.node, groups),
+        let captures = stack::enough_for(text, || {
+            let parsed = parser::parse(text)?;
+            match parsed.version_groups {
+                0 => Err(Fault::NoVersionGroup),
+                groups => program::Captures::new(&parsed.node, groups),
+            }
         });
         Ok(Self {
             text: text.into(),
