@@ -41,7 +41,7 @@ fn twenty_thousand_tags_are_listed_and_only_the_wanted_ones_looked_up() {
 
 #[test]
 fn as_many_requests_are_under_way_as_allowed() {
-    for (limit, most) in [(Some(1), 1), (Some(4), 4), (None, 16)] {
+    for (limit, most) in [(Some(1), 1), (Some(4), 4), (None, 24)] {
         let registry = Registry::builder()
             .latency(std::time::Duration::from_millis(5))
             .start();

@@ -209,7 +209,7 @@ pub struct Source {
     pub platform: Option<PlatformSpec>,
     /// Requests under way at one time, apart from transfers of layers.
     ///
-    /// Default: 16. Example: `4`.
+    /// Default: 24. Example: `4`.
     pub max_concurrent_requests: Option<u64>,
     /// Layers under way at one time, down or up.
     ///

@@ -17,6 +17,10 @@ const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a check waits for a registry that is busy. Concourse runs the next one soon.
 const CHECK_PATIENCE: Duration = Duration::from_mins(5);
 
+/// Requests under way at one time unless the source says otherwise. Those of a check are
+/// look-ups, which cost a registry little; 500 of them at 20 ms each take half a second.
+const REQUESTS: usize = 24;
+
 /// One place that can serve the image, and how to speak to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -104,7 +108,7 @@ impl Origin {
         config.plain_http = self.plain_http;
         config.ca_certs.clone_from(&self.ca_certs);
         config.proxy = settings.proxy.clone();
-        config.max_requests = self.limits.requests.unwrap_or(config.max_requests);
+        config.max_requests = self.limits.requests.unwrap_or(REQUESTS);
         config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
         if let Some(interval) = settings.retry_interval {
             config.retry.initial_interval = interval;
