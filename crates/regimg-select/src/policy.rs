@@ -112,12 +112,12 @@ impl CapturePolicy {
 impl VersionPolicy {
     /// Returns the tag that is named after no version.
     pub(crate) fn bare(&self) -> &str {
-        variant::bare(self.variant())
+        variant::bare(self.suffix())
     }
 
     /// Reads the version in `tag`, if it is a wanted one.
     pub(crate) fn version(&self, tag: &str) -> Option<Ranked> {
-        let text = variant::strip(tag, self.variant())?;
+        let text = variant::strip(tag, self.suffix())?;
         let version = self.scheme.parse(text)?;
         let wanted = within(&version, self.max_integer)
             && self.pre_releases.want(version.pre_release())
@@ -128,7 +128,7 @@ impl VersionPolicy {
         wanted.then_some(version)
     }
 
-    fn variant(&self) -> &str {
+    fn suffix(&self) -> &str {
         self.variant.as_deref().unwrap_or_default()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use regex_automata::{
     Input,
-    meta::{BuildError, Config, Regex},
+    meta::{Config, Regex},
     nfa::thompson::WhichCaptures,
     util::captures::Captures as Slots,
 };
@@ -60,7 +60,7 @@ impl Program {
             full.get();
         }
         Ok(Self {
-            ascii: ascii.map_err(|_| Fault::TooLarge)?,
+            ascii: ascii?,
             full,
         })
     }
@@ -103,7 +103,7 @@ impl Captures {
         let config = config(node.cost, WhichCaptures::All);
         let regex = build(&node.ascii, config.nfa_size_limit(Some(MAX_CAPTURES_SIZE)));
         Ok(Self {
-            regex: regex.map_err(|_| Fault::TooLarge)?,
+            regex: regex?,
             groups,
         })
     }
@@ -121,8 +121,9 @@ impl Captures {
     }
 }
 
-fn build(source: &Hir, config: Config) -> Result<Regex, BuildError> {
-    Regex::builder().configure(config).build_from_hir(source)
+fn build(source: &Hir, config: Config) -> Result<Regex, Fault> {
+    let regex = Regex::builder().configure(config).build_from_hir(source);
+    regex.map_err(|_| Fault::TooLarge)
 }
 
 /// Decides about the cache, in which a state of the lazy DFA is a list of states. One that
