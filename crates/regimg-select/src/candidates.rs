@@ -96,6 +96,7 @@ impl Candidates {
             return self;
         };
         let current = self.wanted.remove(position);
+        self.known = None;
         let Some(digest) = digest else {
             return self;
         };
@@ -115,7 +116,8 @@ impl Candidates {
         self.wanted = above;
         if self.bare.is_some() {
             skipped.sort_by(|left, right| right.cmp_order(left));
-            self.skipped = skipped.into_iter().map(|skipped| skipped.tag).collect();
+            let skipped = skipped.into_iter().map(|skipped| skipped.tag);
+            self.skipped.extend(skipped);
         }
     }
 

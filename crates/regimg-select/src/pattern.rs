@@ -52,7 +52,7 @@ use program::Program;
 /// Memory is bounded: a pattern is refused as too large if reading it would take more than
 /// about 100 MiB, as one of 250,000 characters does, or its program more than 64 MiB. Text
 /// beyond ASCII needs a program of its own, which is made when such text first comes and
-/// takes up to 160 MiB. A pattern with more than a dozen groups is read on a thread with a
+/// takes up to 250 MiB. A pattern with more than a dozen groups is read on a thread with a
 /// stack of its own. Characters are classified by
 /// the Unicode version of the `regex` crate.
 ///

@@ -15,11 +15,12 @@ use super::{error::Fault, node::Node, stack};
 /// The most bytes that a program for ASCII text may take.
 const MAX_ASCII_SIZE: usize = 64 << 20;
 
-/// The most bytes that a program which captures may take. Searching, it takes up to 300
-/// times as much for each of its states.
+/// The most bytes that a program which captures may take. A search keeps two places for
+/// each group in each of its states, twice; so this is lower.
 const MAX_CAPTURES_SIZE: usize = 2 << 20;
 
-/// The most groups that may capture a version, for the same reason.
+/// The most groups that may capture a version, for the same reason. With all of them, a
+/// search takes up to 50 MiB.
 const MAX_VERSION_GROUPS: u32 = 16;
 
 /// The greatest cost at which matching keeps what it has found out about a pattern, in a
