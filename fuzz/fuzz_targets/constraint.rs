@@ -7,7 +7,9 @@ use regimg_select::{Constraint, Semver};
 
 fuzz_target!(|data: &str| {
     let (version, text) = data.split_once('\n').unwrap_or(("1.2.3-rc.1", data));
-    let Ok(constraint) = Constraint::parse(text) else { return };
+    let Ok(constraint) = Constraint::parse(text) else {
+        return;
+    };
     let printed = constraint.to_string();
     // It may have grown by the comparisons that a range stands for.
     let Ok(again) = Constraint::parse(&printed) else {

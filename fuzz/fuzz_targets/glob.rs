@@ -6,11 +6,21 @@ use libfuzzer_sys::fuzz_target;
 use regimg_select::{Glob, Wildcard};
 
 fuzz_target!(|data: &[u8]| {
-    let end = data.iter().rposition(|&byte| byte == b'\n').unwrap_or(data.len());
+    let end = data
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .unwrap_or(data.len());
     let (text, name) = data.split_at(end);
-    let Ok(text) = str::from_utf8(text) else { return };
+    let Ok(text) = str::from_utf8(text) else {
+        return;
+    };
     if let Ok(glob) = Glob::parse(text) {
-        assert!(!glob.base().split('/').any(|part| matches!(part, ".." | ".")));
+        assert!(
+            !glob
+                .base()
+                .split('/')
+                .any(|part| matches!(part, ".." | "."))
+        );
         for wildcard in glob.wildcards() {
             wildcard.is_match(name);
         }

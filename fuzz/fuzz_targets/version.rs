@@ -9,7 +9,10 @@ use regimg_select::{NumericVersion, Semver};
 
 fuzz_target!(|data: &str| {
     let texts: Vec<&str> = data.splitn(3, '\n').collect();
-    let versions: Vec<_> = texts.iter().filter_map(|text| Semver::parse(text).ok()).collect();
+    let versions: Vec<_> = texts
+        .iter()
+        .filter_map(|text| Semver::parse(text).ok())
+        .collect();
     for version in &versions {
         let canonical = version.canonical().to_string();
         if let Ok(again) = Semver::parse(&canonical) {
@@ -20,8 +23,13 @@ fuzz_target!(|data: &str| {
         }
     }
     is_ordered(&versions, Semver::cmp_precedence);
-    let versions = texts.iter().filter_map(|text| NumericVersion::parse(text).ok());
-    is_ordered(&versions.collect::<Vec<_>>(), NumericVersion::cmp_precedence);
+    let versions = texts
+        .iter()
+        .filter_map(|text| NumericVersion::parse(text).ok());
+    is_ordered(
+        &versions.collect::<Vec<_>>(),
+        NumericVersion::cmp_precedence,
+    );
 });
 
 fn is_ordered<V>(versions: &[V], cmp: fn(&V, &V) -> Ordering) {

@@ -14,7 +14,8 @@ use regimg_select::{
 };
 
 fn main() {
-    divan::main();
+    let divan = divan::Divan::default().sample_count(20);
+    divan.config_with_args().main();
 }
 
 /// How many tags a large repository has.
@@ -151,7 +152,7 @@ fn semver_of_so_many(bencher: Bencher<'_, '_>, count: usize) {
 fn aliases(bencher: Bencher<'_, '_>) {
     let tags = tags();
     let mut policy = PushPolicy::default();
-    policy.version = "99.0.0".to_owned();
+    policy.version = "99.0.0".into();
     policy.bump_aliases = true;
     let plan = policy.plan().expect("a version");
     bencher.counter(ItemsCount::new(TAGS)).bench(|| {

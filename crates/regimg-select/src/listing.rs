@@ -130,10 +130,10 @@ impl Listing<'_> {
     /// Takes the tags of one page, in their order, and returns those of which the digest
     /// is needed whatever is still to come. No tag is returned twice.
     pub fn add<T: AsRef<str>>(&mut self, page: impl IntoIterator<Item = T>) -> Vec<&Tag> {
-        let known = self.candidates.candidates.len();
+        let known = self.candidates.wanted.len();
         let bare_is_known = self.candidates.bare.is_some();
         page.into_iter().for_each(|tag| self.take(tag.as_ref()));
-        let new = self.candidates.candidates[known..].iter();
+        let new = self.candidates.wanted[known..].iter();
         let certain = new.filter(|candidate| self.is_certain(candidate));
         let bare = self.candidates.bare.iter().filter(|_| !bare_is_known);
         certain
@@ -166,7 +166,7 @@ impl Listing<'_> {
                 return;
             }
         };
-        self.candidates.candidates.push(Candidate { tag, version });
+        self.candidates.wanted.push(Candidate { tag, version });
     }
 
     fn is_certain(&self, candidate: &Candidate) -> bool {

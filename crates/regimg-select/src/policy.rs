@@ -114,12 +114,12 @@ impl CapturePolicy {
 impl VersionPolicy {
     /// Returns the tag that is named after no version.
     pub(crate) fn bare(&self) -> &str {
-        variant::bare(self.variant())
+        variant::bare(self.suffix())
     }
 
     /// Reads the version in `tag`, if it is a wanted one.
     pub(crate) fn version(&self, tag: &str) -> Result<Ranked, Refusal> {
-        let text = variant::strip(tag, self.variant()).ok_or(Refusal::OtherVariant)?;
+        let text = variant::strip(tag, self.suffix()).ok_or(Refusal::OtherVariant)?;
         let version = self.scheme.parse(text).ok_or(Refusal::NoVersion)?;
         let version = within(version, self.max_integer)?;
         if !self.pre_releases.want(version.pre_release()) {
@@ -133,7 +133,7 @@ impl VersionPolicy {
         }
     }
 
-    fn variant(&self) -> &str {
+    fn suffix(&self) -> &str {
         self.variant.as_deref().unwrap_or_default()
     }
 }

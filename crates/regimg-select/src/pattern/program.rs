@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use regex_automata::{
     Input,
-    meta::{BuildError, Config, Regex},
+    meta::{Config, Regex},
     nfa::thompson::WhichCaptures,
     util::captures::Captures as Slots,
 };
@@ -15,11 +15,12 @@ use super::{error::Fault, node::Node, stack};
 /// The most bytes that a program for ASCII text may take.
 const MAX_ASCII_SIZE: usize = 64 << 20;
 
-/// The most bytes that a program which captures may take. Searching, it takes up to 300
-/// times as much for each of its states.
+/// The most bytes that a program which captures may take. A search keeps two places for
+/// each group in each of its states, twice; so this is lower.
 const MAX_CAPTURES_SIZE: usize = 2 << 20;
 
-/// The most groups that may capture a version, for the same reason.
+/// The most groups that may capture a version, for the same reason. With all of them, a
+/// search takes up to 50 MiB.
 const MAX_VERSION_GROUPS: u32 = 16;
 
 /// The greatest cost at which matching keeps what it has found out about a pattern, in a
@@ -60,7 +61,7 @@ impl Program {
             full.get();
         }
         Ok(Self {
-            ascii: ascii.map_err(|_| Fault::TooLarge)?,
+            ascii: ascii?,
             full,
         })
     }
@@ -103,7 +104,7 @@ impl Captures {
         let config = config(node.cost, WhichCaptures::All);
         let regex = build(&node.ascii, config.nfa_size_limit(Some(MAX_CAPTURES_SIZE)));
         Ok(Self {
-            regex: regex.map_err(|_| Fault::TooLarge)?,
+            regex: regex?,
             groups,
         })
     }
@@ -121,8 +122,9 @@ impl Captures {
     }
 }
 
-fn build(source: &Hir, config: Config) -> Result<Regex, BuildError> {
-    Regex::builder().configure(config).build_from_hir(source)
+fn build(source: &Hir, config: Config) -> Result<Regex, Fault> {
+    let regex = Regex::builder().configure(config).build_from_hir(source);
+    regex.map_err(|_| Fault::TooLarge)
 }
 
 /// Decides about the cache, in which a state of the lazy DFA is a list of states. One that

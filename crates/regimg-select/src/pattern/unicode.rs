@@ -108,9 +108,9 @@ pub(super) fn class(name: &str) -> Option<ClassUnicode> {
 pub(super) fn cased() -> &'static ClassUnicode {
     static CASED: LazyLock<ClassUnicode> = LazyLock::new(|| {
         let mut cased = table("gc", "lc");
-        ["mn", "nl", "so"]
-            .iter()
-            .for_each(|category| cased.union(&table("gc", category)));
+        for category in ["mn", "nl", "so"] {
+            cased.union(&table("gc", category));
+        }
         cased
     });
     &CASED

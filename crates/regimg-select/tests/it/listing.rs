@@ -224,3 +224,19 @@ fn the_search_for_an_alias_may_stop_when_it_is_found() {
         ["2", "latest"]
     );
 }
+
+#[test]
+fn a_cursor_that_is_told_twice_is_told_anew() {
+    let policy = Policy::Versions(VersionPolicy::default());
+    let cursor = cursor("1", "a");
+    let candidates = policy.candidates(["2", "1"]);
+    let candidates = candidates.after(&cursor, Some(digest("b")));
+    let candidates = candidates.after(&cursor, None);
+    assert_eq!(texts(candidates.tags()), ["2"]);
+    assert_eq!(
+        candidates
+            .resolve(&BTreeMap::new())
+            .versions(&BTreeMap::new()),
+        []
+    );
+}
