@@ -616,7 +616,7 @@ mod heavy_layers {
     fn many_files() {
         let name = "n".repeat(80);
         // A file system may have no more than 65,000 links to one file.
-        run(100_000, move |index| match index % 50_000 {
+        run(80_000, move |index| match index % 50_000 {
             0 => format!("file f{} \"1\"", index / 50_000),
             _ => format!(
                 "hardlink d/{}/{index}{name} -> f{}",
@@ -628,7 +628,7 @@ mod heavy_layers {
 
     #[test]
     fn many_directories() {
-        run(20_000, |index| {
+        run(5_000, |index| {
             format!("dir {}/{index}{}", index % 100, "n".repeat(100))
         });
     }
@@ -637,7 +637,7 @@ mod heavy_layers {
     #[test]
     fn deep_names() {
         let deep = "d/".repeat(2_000);
-        run(2_000, move |index| format!("dir {deep}{index}"));
+        run(500, move |index| format!("dir {deep}{index}"));
     }
 }
 
