@@ -40,15 +40,23 @@ impl Credential {
         matches!(self, Self::Anonymous)
     }
 
-    /// Returns what nobody may read.
-    pub(crate) fn secrets(&self) -> Option<&str> {
+    /// Returns what nobody may read, as it is and as it is sent.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let pair = |username: &str, secret: &Secret| {
+            let both = format!("{username}:{}", secret.expose());
+            vec![secret.expose().to_owned(), base64(both.as_bytes())]
+        };
         match self {
-            Self::Anonymous => None,
-            Self::Basic { password, .. } => Some(password.expose()),
-            Self::IdentityToken(token) | Self::RegistryToken(token) => Some(token.expose()),
+            Self::Anonymous => Vec::new(),
+            Self::Basic { username, password } => pair(username, password),
+            Self::IdentityToken(token) => pair(TOKEN_USER, token),
+            Self::RegistryToken(token) => vec![token.expose().trim().to_owned()],
         }
     }
 }
+
+/// The user name that stands for "the password is a refresh token".
+pub(crate) const TOKEN_USER: &str = "<token>";
 
 /// Any error of a [`CredentialSource`].
 pub type CredentialError = Box<dyn std::error::Error + Send + Sync>;

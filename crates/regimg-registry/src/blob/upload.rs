@@ -69,8 +69,9 @@ impl RepositoryClient {
             .filter(|from| from.path() != self.path());
         let mut upload = Upload::new(self, source, &place);
         let outcome = session.in_time(upload.run(mounts.collect())).await;
-        if outcome.is_err() {
-            upload.give_up().await;
+        match outcome {
+            Ok(_) => place.praise(),
+            Err(_) => upload.give_up().await,
         }
         outcome
     }
