@@ -4,6 +4,8 @@
 
 mod auth;
 mod deadlines;
+#[cfg(feature = "docker-config")]
+mod docker_config;
 mod download;
 mod events;
 mod limits;
