@@ -18,8 +18,8 @@ struct Case {
     settings: DockerSettings,
     credential: Credential,
     ca_certs: Vec<String>,
-    /// Where its tokens come from.
-    _tokens: Option<Registry>,
+    /// Where its tokens come from, kept running.
+    tokens: Option<Registry>,
 }
 
 impl Case {
@@ -28,7 +28,7 @@ impl Case {
             settings: DockerSettings::default(),
             credential: Credential::Anonymous,
             ca_certs: Vec::new(),
-            _tokens: None,
+            tokens: None,
         }
     }
 
@@ -47,7 +47,7 @@ impl Case {
         let realm = format!("{}/token", service.url(Origin::Tokens));
         case.settings.tokens = Some((realm, signer.certificate_pem().to_owned()));
         case.credential = basic("user", "secret");
-        case._tokens = Some(service);
+        case.tokens = Some(service);
         case
     }
 
