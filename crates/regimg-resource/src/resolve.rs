@@ -38,6 +38,11 @@ impl Settings {
             proxy: proxy.during("reading the environment")?,
         })
     }
+
+    /// Returns how long to wait where `usual` is usual.
+    pub(crate) fn wait(&self, usual: Duration) -> Duration {
+        self.retry_interval.unwrap_or(usual)
+    }
 }
 
 /// One place that can serve the image, and how to speak to it.

@@ -184,7 +184,7 @@ pub struct GetParams {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.PutParams")]
 pub struct PutParams {
-    /// The image's path below the step's directory.
+    /// The image's path below the step's directory; may have wildcards.
     pub image: String,
     /// A version to push as a tag.
     pub version: String,
@@ -192,8 +192,16 @@ pub struct PutParams {
     pub bump_aliases: bool,
     /// Path of a file with further tags.
     pub additional_tags: String,
-    /// Put before each further tag.
+    /// Put before each tag of that file.
     pub tag_prefix: String,
+    /// Further tags, as they are.
+    pub tags: Vec<TagValue>,
+    /// How layers are compressed that are not: `gzip` (also when empty) or `zstd`.
+    pub compression: String,
+    /// How well; written as a number or as text.
+    pub compression_level: TagValue,
+    /// Repositories of the same registry that may have the image's blobs.
+    pub mount_from: Vec<String>,
 }
 
 /// A tag as YAML wrote it: `tag: 42.10` arrives as a number and means the text.
