@@ -1,4 +1,11 @@
-//! `check` with `source.tag`.
+//! `check`: with `source.tag` here, and with everything else below.
+
+mod created;
+mod faults;
+mod large;
+mod mirror;
+mod pinned;
+mod selection;
 
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::{Artifact, Image, Index};
@@ -203,22 +210,34 @@ fn a_source_that_cannot_be_meant_is_refused_by_its_field() {
             json!({"repository": "app", "tag": "1", "ca_certs": ["rubbish"]}),
             "ca_certs",
         ),
-        (json!({"repository": "app"}), "source.tag"),
         (
-            json!({"repository": "app", "tag_regex": "^1"}),
-            "source.tag_regex",
+            json!({"repository": "app", "tag_regex": "("}),
+            "invalid regex pattern: error parsing regexp: missing closing )",
         ),
         (
-            json!({"repository": "app", "semver_constraint": "1.x"}),
-            "source.semver_constraint",
+            json!({"repository": "app", "semver_constraint": ">1<2"}),
+            r#"parse semver constraint: improper constraint: ">1<2""#,
         ),
         (
-            json!({"repository": "app", "variant": "alpine"}),
-            "source.variant",
+            json!({"repository": "app", "tag_exclude_regex": "["}),
+            "source.tag_exclude_regex: error parsing regexp",
         ),
         (
-            json!({"repository": "app", "pre_releases": true}),
-            "source.pre_releases",
+            json!({"repository": "app", "version_scheme": "calver"}),
+            "source.version_scheme",
+        ),
+        (
+            json!({"repository": "app", "tag_regex": "x", "version_group_sort": true}),
+            "invalid regex pattern",
+        ),
+        (
+            json!({"repository": "app", "tag_regex": "(?P<version>x)",
+                "version_group_sort": true, "created_at_sort": true}),
+            "source.created_at_sort",
+        ),
+        (
+            json!({"repository": format!("app:1@sha256:{}", "0".repeat(64)), "tag": "2"}),
+            "source.tag",
         ),
         (
             json!({"repository": "app", "tag": "1", "aws_region": "eu"}),
@@ -229,8 +248,12 @@ fn a_source_that_cannot_be_meant_is_refused_by_its_field() {
             "source.azure_acr",
         ),
         (
-            json!({"repository": "app", "tag": "1", "registry_mirror": {"host": "m"}}),
-            "source.registry_mirror",
+            json!({"repository": "app", "tag": "1", "registry_mirror": {"host": "a b"}}),
+            "failed to resolve mirror: source.registry_mirror.host",
+        ),
+        (
+            json!({"repository": "app", "tag": "1", "registry_mirror": {"host": "m", "username": "u"}}),
+            "source.registry_mirror.username",
         ),
     ];
     for (source, field) in cases {

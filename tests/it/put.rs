@@ -215,7 +215,7 @@ fn compression_is_a_choice_and_the_same_every_time() {
             [0x1f, 0x8b],
         ),
         (
-            json!({"compression": "gzip", "compression_level": "0"}),
+            json!({"compression": "gzip", "compression_level": 0}),
             GZIP,
             [0x1f, 0x8b],
         ),

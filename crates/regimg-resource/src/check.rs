@@ -1,13 +1,21 @@
 //! `check`: which versions are there?
 
-use regimg_core::{Digest, Identifier, Tag};
-use regimg_registry::RepositoryClient;
+mod created;
+mod follow;
+mod lookups;
+mod nearest;
+mod plan;
+mod select;
 
 use crate::error::{During, Error};
-use crate::protocol::{CheckRequest, RequestedVersion, Version};
-use crate::resolve::{self, Origin, Settings};
+use crate::protocol::{CheckRequest, Version};
+use crate::report::Reporter;
+use crate::resolve::{self, Name, Origin, Origins, Patience, Settings};
 
-/// Lists the versions from the cursor on, oldest first; none if the tag does not exist.
+use plan::Plan;
+
+/// Lists the versions from the cursor on, oldest first; none if there is nothing that the
+/// source asks for.
 ///
 /// # Errors
 ///
@@ -15,51 +23,19 @@ use crate::resolve::{self, Origin, Settings};
 pub(crate) async fn check(
     request: &CheckRequest,
     settings: &Settings,
+    report: &Reporter,
 ) -> Result<Vec<Version>, Error> {
-    let source = &request.source;
-    let origin = Origin::of(source).during("resolve repository")?;
-    resolve::refuse_for_check(source, &origin.repository)?;
-    let tag = resolve::tag(source)?.ok_or(Error::NoTag)?;
-    let repository = origin.connect(settings)?;
-    follow(&repository, &tag, request.version.as_ref())
-        .await
-        .during(format!("checking origin {} failed", origin.repository))
-}
-
-/// Follows one tag: what it points at now, after what it pointed at before if that
-/// still exists.
-async fn follow(
-    repository: &RepositoryClient,
-    tag: &Tag,
-    cursor: Option<&RequestedVersion>,
-) -> Result<Vec<Version>, Error> {
-    let follow = regimg_select::Follow::new(tag.clone(), cursor.and_then(known_digest));
-    let current = repository
-        .digest(&Identifier::Tag(tag.clone()))
-        .await
-        .during("get tag digest")?;
-    let followed = follow.at(current);
-    let cursor_exists = match followed.unknown() {
-        None => false,
-        Some(digest) => exists(repository, digest).await?,
+    let CheckRequest { source, version } = request;
+    resolve::refuse_for_check(source)?;
+    let name = Name::of(source).during("resolve repository")?;
+    let plan = Plan::of(source, name.pinned.as_ref())?;
+    let origins = Origins::of(source, &name, Patience::Check)?;
+    let attempt = async |origin: &Origin| {
+        let repository = origin.connect(settings)?;
+        let versions = plan.versions(&repository, version.as_ref(), report).await?;
+        Ok((!versions.is_empty()).then_some(versions))
     };
-    let versions = followed.resolve(cursor_exists).into_iter();
-    Ok(versions
-        .map(|version| Version {
-            tag: version.tag.to_string(),
-            digest: version.digest,
-        })
-        .collect())
-}
-
-/// Reads the digest of a cursor. One that is no digest names nothing that could still
-/// exist.
-fn known_digest(cursor: &RequestedVersion) -> Option<Digest> {
-    cursor.digest.parse().ok()
-}
-
-/// Says whether the registry still has what a cursor names.
-async fn exists(repository: &RepositoryClient, digest: &Digest) -> Result<bool, Error> {
-    let found = repository.digest(&Identifier::Digest(digest.clone())).await;
-    Ok(found.during("get cursor digest")?.is_some())
+    let versions = origins.first_answer(report, "checking", attempt).await;
+    let phase = || format!("checking origin {} failed", origins.repository());
+    Ok(versions.during(phase())?.unwrap_or_default())
 }

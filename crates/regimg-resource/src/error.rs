@@ -6,7 +6,8 @@ use std::fmt;
 
 use crate::protocol::DecodeError;
 
-type Cause = Box<dyn StdError + Send + Sync>;
+/// An error of any kind, to be wrapped.
+pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 
 /// Says why a command failed. `Display` is this level alone; [`describe`] joins it
 /// with its causes.
@@ -131,18 +132,16 @@ pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
 }
 
 /// Finds the advice that belongs to an error, if one of its causes has some.
-pub(crate) fn hint(error: &(dyn StdError + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let advice = error
-            .downcast_ref::<regimg_registry::Error>()
-            .and_then(regimg_registry::Error::hint);
-        if let Some(advice) = advice {
-            return Some(advice.to_owned());
-        }
-        cause = error.source();
-    }
-    None
+pub(crate) fn hint<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e str> {
+    from_registry(error)?.hint()
+}
+
+/// Finds the registry's error among the causes of another.
+pub(crate) fn from_registry<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> Option<&'e regimg_registry::Error> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|error| error.downcast_ref())
 }
 
 #[cfg(test)]

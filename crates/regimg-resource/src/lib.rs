@@ -29,6 +29,7 @@ mod error;
 mod get;
 mod image;
 mod put;
+mod remote;
 mod report;
 mod resolve;
 mod run;

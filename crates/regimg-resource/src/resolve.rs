@@ -1,16 +1,22 @@
 //! From the flat `source` of a request to something to talk to.
 
+mod mirror;
+mod name;
+mod origin;
 mod unsupported;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use regimg_core::{Platform, Repository, Tag};
-use regimg_registry::{Client, Config, Credential, PlainHttp, Proxy, RepositoryClient};
+use regimg_core::{Platform, Tag};
+use regimg_registry::Proxy;
 
 use crate::error::{During, Error};
 use crate::protocol::{PlatformSpec, Source};
 
+pub(crate) use mirror::Origins;
+pub(crate) use name::{Name, Pinned};
+pub(crate) use origin::{Origin, Patience};
 pub(crate) use unsupported::{refuse_for_check, refuse_for_get, refuse_for_put};
 
 /// First wait between two tries when the environment says `TEST=true`. Compat: what
@@ -45,74 +51,6 @@ impl Settings {
     }
 }
 
-/// One place that can serve the image, and how to speak to it.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    pub(crate) repository: Repository,
-    credential: Credential,
-    plain_http: PlainHttp,
-    ca_certs: Vec<String>,
-}
-
-impl Origin {
-    /// Reads where the image is and who asks for it.
-    ///
-    /// # Errors
-    ///
-    /// The repository has no name or an illegal one; half of a login is missing.
-    pub(crate) fn of(source: &Source) -> Result<Self, Error> {
-        Ok(Self {
-            repository: repository(source)?,
-            credential: credential(source)?,
-            plain_http: if source.insecure {
-                PlainHttp::Allowed
-            } else {
-                PlainHttp::LocalOnly
-            },
-            ca_certs: source.ca_certs.clone(),
-        })
-    }
-
-    /// Prepares a client; nothing is sent yet.
-    ///
-    /// # Errors
-    ///
-    /// A certificate authority that is none.
-    pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
-        let mut config = Config::default();
-        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
-        config.plain_http = self.plain_http;
-        config.ca_certs.clone_from(&self.ca_certs);
-        config.proxy = settings.proxy.clone();
-        if let Some(interval) = settings.retry_interval {
-            config.retry.initial_interval = interval;
-        }
-        let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
-        Ok(client.repository(&self.repository))
-    }
-}
-
-fn repository(source: &Source) -> Result<Repository, Error> {
-    if source.repository.is_empty() {
-        return Err(field("source.repository", "is missing"));
-    }
-    Repository::parse(&source.repository).during("source.repository")
-}
-
-/// Reads the login. The Go resource silently goes without one when half of it is
-/// missing, and the registry's answer then sends people looking in the wrong place.
-fn credential(source: &Source) -> Result<Credential, Error> {
-    match (source.username.is_empty(), source.password.is_empty()) {
-        (true, true) => Ok(Credential::Anonymous),
-        (false, false) => Ok(Credential::Basic {
-            username: source.username.clone(),
-            password: source.password.0.clone(),
-        }),
-        (false, true) => Err(field("source.username", "is given without source.password")),
-        (true, false) => Err(field("source.password", "is given without source.username")),
-    }
-}
-
 /// Reads the configured tag, if there is one.
 ///
 /// # Errors
@@ -141,7 +79,8 @@ pub(crate) fn platform(source: Option<&PlatformSpec>, step: Option<&PlatformSpec
     Platform::from_parts(&os, &architecture)
 }
 
-fn field(field: &'static str, problem: &str) -> Error {
+/// Says what is wrong with a field.
+pub(crate) fn field(field: &'static str, problem: &str) -> Error {
     Error::Field {
         field,
         problem: problem.to_owned(),

@@ -145,7 +145,7 @@ pub fn run(invocation: Invocation<'_>) -> Exit {
     match outcome {
         Ok(()) => Exit::SUCCESS,
         Err(error) => {
-            report.failure(&describe(&error), hint(&error).as_deref());
+            report.failure(&describe(&error), hint(&error));
             Exit(error.exit_code())
         }
     }
@@ -250,7 +250,9 @@ impl Call {
             Command::Check => {
                 let request: CheckRequest = decode(&request)?;
                 report.set_debug(request.source.debug);
-                Ok(protocol::to_json(&check::check(&request, &settings).await?))
+                Ok(protocol::to_json(
+                    &check::check(&request, &settings, &report).await?,
+                ))
             }
             Command::Get => {
                 let request: GetRequest = decode(&request)?;

@@ -1,5 +1,6 @@
 //! `out` when the registry or the network misbehaves, and when the image does meanwhile.
 
+use http::StatusCode;
 use regimg_tests::registry::{Auth, Ending, Fault, Match, Registry, UploadLocation};
 use regimg_tests::{ArchiveLayers, Image, Layer, OciLayout};
 use serde_json::json;
@@ -170,9 +171,8 @@ fn lasting_faults_are_told_with_what_was_being_done() {
 #[test]
 fn a_token_that_is_refused_on_the_way_is_bought_again() {
     let registry = Registry::builder()
-        .auth(Auth::bearer().account("user", "secret"))
+        .auth(Auth::bearer().account("user", "secret").token_uses(4))
         .start();
-    registry.fault(Match::patch(PATCH).once(), Fault::status(401));
     let directory = tempfile::tempdir().unwrap();
     archive(&image(), ArchiveLayers::Stored)
         .write(directory.path().join("image.tar"))
@@ -182,6 +182,11 @@ fn a_token_that_is_refused_on_the_way_is_bought_again() {
     request["source"]["password"] = json!("secret");
     crate::driver::put(&request, directory.path()).answer();
     assert!(registry.tag_digest("app", "1.0").is_some());
+    let refused = registry.requests();
+    let refused = refused
+        .iter()
+        .filter(|request| request.status == Some(StatusCode::UNAUTHORIZED));
+    assert!(refused.count() > 1, "{}", registry.transcript());
 }
 
 /// Between two tries the file becomes another one: what was said of it is true no more.

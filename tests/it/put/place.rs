@@ -33,7 +33,7 @@ fn a_path_may_have_wildcards_and_links_that_stay_inside() {
         "build/*.tar",
         "b*/image-?.tar",
         "build/image-[0-9].tar",
-        "**/image-1.tar",
+        "buil**/image-1.tar",
         r"build/\[x]/*",
         "link.tar",
         "absolute/image-1.tar",
@@ -70,7 +70,8 @@ fn paths_to_nothing_to_several_things_and_to_the_outside_are_refused() {
         ("none.tar", "no files match glob 'none.tar'"),
         ("d/*.zip", "no files match glob 'd/*.zip'"),
         ("d/a.tar/x", "no files match glob 'd/a.tar/x'"),
-        ("[!d]*/a.tar", "no files match glob '[!d]*/a.tar'"),
+        ("[^d]*/b.tar", "leads out of the step's directory"),
+        ("[!x]*/a.tar", "no files match glob '[!x]*/a.tar'"),
         ("d/*", several.as_str()),
         ("d/[", "failed to glob path 'd/[': syntax error in pattern"),
         (

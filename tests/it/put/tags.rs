@@ -332,12 +332,12 @@ fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
         (
             json!({"tag": "1"}),
             json!({"compression_level": 10}),
-            "params.compression_level: '10' is no number from 0 to 9",
+            "params.compression_level: 10 is not from 0 to 9",
         ),
         (
             json!({"tag": "1"}),
             json!({"compression": "zstd", "compression_level": 20}),
-            "params.compression_level: '20' is no number from 1 to 19",
+            "params.compression_level: 20 is not from 1 to 19",
         ),
         (
             json!({"tag": "1"}),

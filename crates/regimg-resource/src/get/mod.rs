@@ -17,14 +17,12 @@ use regimg_registry::RepositoryClient;
 
 use crate::error::{During, Error};
 use crate::protocol::{GetParams, GetRequest, MetadataField, RequestedVersion, StepResponse};
+use crate::remote;
 use crate::report::Reporter;
-use crate::resolve::{self, Origin, Settings};
+use crate::resolve::{self, Name, Origin, Origins, Patience, Settings};
 
 use download::Downloads;
 use staging::Staging;
-
-/// A configuration is a page of JSON; the largest ones known are some hundred KiB.
-const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What a get step leaves in its directory, besides the version's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,26 +60,30 @@ pub(crate) async fn get(
         params,
         version,
     } = request;
-    let origin = Origin::of(source).during("failed to resolve repository")?;
-    resolve::refuse_for_get(source, params, &origin.repository)?;
+    resolve::refuse_for_get(source, params)?;
+    let name = Name::of(source).during("failed to resolve repository")?;
+    let origins = Origins::of(source, &name, Patience::Step)?;
     let format = Format::of(params)?;
     let digest: Digest = version.digest.parse().during("version.digest")?;
     if !params.skip_download {
-        report.plain(&format!(
-            "fetching \x1b[32m{}\x1b[0m@\x1b[33m{digest}\x1b[0m",
-            source.repository
-        ));
-        let platform = resolve::platform(source.platform.as_ref(), params.platform.as_ref());
-        let repository = origin.connect(settings)?;
-        let fetch = Fetch {
-            repository,
-            digest,
-            platform,
-            tag: tag(version)?,
-            directory,
-            report,
+        let tag = tag(version)?;
+        let attempt = async |origin: &Origin| {
+            report.plain(&format!(
+                "fetching \x1b[32m{}\x1b[0m@\x1b[33m{digest}\x1b[0m",
+                source.repository
+            ));
+            let fetch = Fetch {
+                repository: origin.connect(settings)?,
+                name: tarball::image_name(origins.repository(), tag.as_ref()),
+                digest: digest.clone(),
+                platform: resolve::platform(source.platform.as_ref(), params.platform.as_ref()),
+                directory,
+                report,
+            };
+            fetch.run(format).await.map(Some)
         };
-        fetch.run(format).await.during("download failed")?;
+        let fetched = origins.first_answer(report, "download from", attempt).await;
+        fetched.during("download failed")?;
     }
     files::write_version(directory, &source.repository, version)
         .during("saving version info failed")?;
@@ -107,7 +109,8 @@ struct Fetch<'a> {
     repository: RepositoryClient,
     digest: Digest,
     platform: Platform,
-    tag: Option<Tag>,
+    /// What the image is called where it has a name.
+    name: String,
     directory: &'a Path,
     report: &'a Reporter,
 }
@@ -131,8 +134,7 @@ impl Fetch<'_> {
                 .await
                 .during("write rootfs")?,
             Format::Oci => {
-                let name = tarball::image_name(self.repository.repository(), self.tag.as_ref());
-                tarball::write(&image, name, downloads, staging)
+                tarball::write(&image, self.name.clone(), downloads, staging)
                     .await
                     .during("write oci image")?;
             }
@@ -156,12 +158,8 @@ impl Fetch<'_> {
                 problem: "is an index".to_owned(),
             });
         };
-        let raw_config = self
-            .repository
-            .read_blob(&manifest.config, CONFIG_LIMIT)
-            .await
-            .during("inspect image config")?;
-        let config = ImageConfig::parse(&raw_config).during("inspect image config")?;
+        let config = remote::config(&self.repository, &manifest.config).await;
+        let (raw_config, config) = config.during("inspect image config")?;
         Ok(Image {
             manifest,
             raw_config,

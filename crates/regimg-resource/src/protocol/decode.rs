@@ -136,7 +136,10 @@ impl<'de> Value<'de, '_> {
     }
 
     fn mismatch(&self, wanted: &str) -> DecodeError {
-        let kind = self.kind();
+        self.mismatch_of(self.kind(), wanted)
+    }
+
+    fn mismatch_of(&self, kind: &str, wanted: &str) -> DecodeError {
         match self.place.structure() {
             None => DecodeError::new(format!(
                 "json: cannot unmarshal {kind} into Go value of type {wanted}"
@@ -171,6 +174,15 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
             "bool" => visitor.visit_bool(self.raw == "true"),
             "null" => visitor.visit_bool(false),
             _ => Err(self.mismatch("bool")),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match (self.kind(), self.raw.parse()) {
+            ("number", Ok(number)) => visitor.visit_u64(number),
+            ("number", Err(_)) => Err(self.mismatch_of(&format!("number {}", self.raw), "uint64")),
+            ("null", _) => visitor.visit_u64(0),
+            _ => Err(self.mismatch("uint64")),
         }
     }
 
@@ -236,7 +248,7 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit
         unit_struct tuple tuple_struct map enum identifier ignored_any
     }
 }

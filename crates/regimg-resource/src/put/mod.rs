@@ -31,7 +31,7 @@ pub(crate) async fn put(
     report: &Reporter,
 ) -> Result<StepResponse<Version>, Error> {
     let PutRequest { source, params } = request;
-    let origin = Origin::of(source).during("could not resolve repository")?;
+    let origin = Origin::to_push_to(source).during("could not resolve repository")?;
     resolve::refuse_for_put(source)?;
     let step = StepDirectory::new(directory).during(format!("opening {}", directory.display()))?;
     let compression = options::compression(params)?;

@@ -10,12 +10,16 @@ use crate::protocol::PutParams;
 ///
 /// An unknown algorithm, or a level that it does not have.
 pub(super) fn compression(params: &PutParams) -> Result<Compression, Error> {
-    let level = params.compression_level.0.as_str();
+    let level = params.compression_level;
     match params.compression.as_str() {
-        "" | "gzip" if level.is_empty() => Ok(Compression::GZIP),
-        "" | "gzip" => Ok(Compression::Gzip(within(level, 0, 9)?)),
-        "zstd" if level.is_empty() => Ok(Compression::ZSTD),
-        "zstd" => Ok(Compression::Zstd(within(level, 1, 19)?)),
+        "" | "gzip" => match level {
+            None => Ok(Compression::GZIP),
+            Some(level) => within(level, 0, 9).map(Compression::Gzip),
+        },
+        "zstd" => match level {
+            None => Ok(Compression::ZSTD),
+            Some(level) => within(level, 1, 19).map(Compression::Zstd),
+        },
         other => Err(Error::Field {
             field: "params.compression",
             problem: format!("'{other}' is neither 'gzip' nor 'zstd'"),
@@ -23,14 +27,11 @@ pub(super) fn compression(params: &PutParams) -> Result<Compression, Error> {
     }
 }
 
-fn within<T>(level: &str, least: T, most: T) -> Result<T, Error>
-where
-    T: std::str::FromStr + PartialOrd + std::fmt::Display,
-{
-    let parsed = level.parse().ok();
-    let inside = parsed.filter(|level| (&least..=&most).contains(&level));
+fn within<T: TryFrom<u64>>(level: u64, least: u64, most: u64) -> Result<T, Error> {
+    let inside = Some(level).filter(|level| (least..=most).contains(level));
+    let inside = inside.and_then(|level| T::try_from(level).ok());
     inside.ok_or_else(|| Error::Field {
         field: "params.compression_level",
-        problem: format!("'{level}' is no number from {least} to {most}"),
+        problem: format!("{level} is not from {least} to {most}"),
     })
 }

@@ -90,6 +90,11 @@ impl Reporter {
         ));
     }
 
+    /// Writes a line about a detail, if the source asks for details.
+    pub(crate) fn debug(&self, message: &str) {
+        self.log(Severity::Debug, message);
+    }
+
     /// Writes a line about something that went as wished.
     pub(crate) fn info(&self, message: &str) {
         self.log(Severity::Info, message);

@@ -4,51 +4,19 @@
 //! A field counts only where the command would use it. One `source` serves all three
 //! commands, so `content_trust` does not keep a `get` step from working.
 
-use regimg_core::Repository;
-
 use crate::error::Error;
 use crate::protocol::{GetParams, Source};
 
 type Field = (&'static str, bool);
 
 /// Refuses what `check` would have to act on.
-///
-/// With `source.tag` the fields that choose between tags have no say, as upstream
-/// documents: tag, then `tag_regex`, then versions.
-pub(crate) fn refuse_for_check(source: &Source, repository: &Repository) -> Result<(), Error> {
-    refuse(&clouds(source))?;
-    refuse(&mirror(source, repository))?;
-    if !source.tag.0.is_empty() {
-        return Ok(());
-    }
-    refuse(&[
-        ("source.tag_regex", !source.tag_regex.is_empty()),
-        ("source.created_at_sort", source.created_at_sort),
-        (
-            "source.semver_constraint",
-            !source.semver_constraint.is_empty(),
-        ),
-        ("source.variant", !source.variant.is_empty()),
-        ("source.pre_releases", source.pre_releases),
-        (
-            "source.pre_release_prefixes",
-            !source.pre_release_prefixes.is_empty(),
-        ),
-    ])?;
-    Err(Error::Unsupported {
-        field: "a source without a tag",
-        advice: ": name the tag to follow in source.tag",
-    })
+pub(crate) fn refuse_for_check(source: &Source) -> Result<(), Error> {
+    refuse(&clouds(source))
 }
 
 /// Refuses what `in` would have to act on.
-pub(crate) fn refuse_for_get(
-    source: &Source,
-    params: &GetParams,
-    repository: &Repository,
-) -> Result<(), Error> {
+pub(crate) fn refuse_for_get(source: &Source, params: &GetParams) -> Result<(), Error> {
     refuse(&clouds(source))?;
-    refuse(&mirror(source, repository))?;
     refuse(&[
         ("source.label_regex", !source.label_regex.is_empty()),
         (
@@ -110,16 +78,4 @@ fn clouds(source: &Source) -> [Field; 12] {
             !source.azure_environment.is_empty(),
         ),
     ]
-}
-
-/// A mirror serves Docker Hub only; for another registry the field says nothing.
-fn mirror(source: &Source, repository: &Repository) -> [Field; 1] {
-    let given = source
-        .registry_mirror
-        .as_ref()
-        .is_some_and(|mirror| !mirror.host.is_empty());
-    [(
-        "source.registry_mirror",
-        given && repository.registry().is_docker_hub(),
-    )]
 }

@@ -1,0 +1,24 @@
+//! Documents of an image, read from a registry.
+
+use bytes::Bytes;
+use regimg_core::{Descriptor, ImageConfig};
+use regimg_registry::RepositoryClient;
+
+use crate::error::Cause;
+
+/// A configuration is a page of JSON; the largest ones known are some hundred KiB.
+const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Reads a configuration: its exact bytes, verified, and what they say.
+///
+/// # Errors
+///
+/// It cannot be had, is larger than 16 MiB, or is no configuration of an image.
+pub(crate) async fn config(
+    repository: &RepositoryClient,
+    descriptor: &Descriptor,
+) -> Result<(Bytes, ImageConfig), Cause> {
+    let bytes = repository.read_blob(descriptor, CONFIG_LIMIT).await?;
+    let config = ImageConfig::parse(&bytes)?;
+    Ok((bytes, config))
+}

@@ -1,0 +1,168 @@
+//! One place that can serve the image, and how to speak to it.
+
+use std::time::Duration;
+
+use regimg_core::Repository;
+use regimg_registry::{Client, Config, Credential, PlainHttp, RepositoryClient};
+
+use crate::error::{During, Error};
+use crate::protocol::{MaybeSecret, Source};
+
+use super::{Name, Settings, field};
+
+/// How long a mirror is waited for where the origin would be waited for much longer: who
+/// has another place to ask does better to ask there.
+const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a check waits for a registry that is busy. Concourse runs the next one soon.
+const CHECK_PATIENCE: Duration = Duration::from_mins(5);
+
+/// Requests under way at one time unless the source says otherwise. Those of a check are
+/// look-ups, which cost a registry little; 500 of them at 20 ms each take half a second.
+const REQUESTS: usize = 24;
+
+/// One place that can serve the image, and how to speak to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    pub(crate) repository: Repository,
+    pub(super) credential: Credential,
+    pub(super) plain_http: PlainHttp,
+    pub(super) ca_certs: Vec<String>,
+    pub(super) limits: Limits,
+    pub(super) patience: Patience,
+}
+
+/// How much may be under way at one time; none where the client decides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    requests: Option<usize>,
+    transfers: Option<usize>,
+}
+
+/// How long to wait for a place that is busy or silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the client does: an hour, for a step that somebody waits for.
+    Step,
+    /// Minutes: another check follows.
+    Check,
+    /// Seconds: there is another place to ask.
+    Mirror,
+}
+
+impl Origin {
+    /// Reads where to push, and who pushes.
+    ///
+    /// # Errors
+    ///
+    /// The repository has no name or an illegal one; half of a login is missing.
+    pub(crate) fn to_push_to(source: &Source) -> Result<Self, Error> {
+        let name = Name::of(source)?;
+        if name.pinned.is_some() {
+            let problem = "names a digest: an image that is yet to be pushed has none";
+            return Err(field("source.repository", problem));
+        }
+        Self::of(source, name.repository, Patience::Step)
+    }
+
+    pub(super) fn of(
+        source: &Source,
+        repository: Repository,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            repository,
+            credential: credential(
+                &source.username,
+                &source.password,
+                ["source.username", "source.password"],
+            )?,
+            plain_http: if source.insecure {
+                PlainHttp::Allowed
+            } else {
+                PlainHttp::LocalOnly
+            },
+            ca_certs: source.ca_certs.clone(),
+            limits: Limits {
+                requests: limit(
+                    source.max_concurrent_requests,
+                    "source.max_concurrent_requests",
+                )?,
+                transfers: limit(
+                    source.max_concurrent_downloads,
+                    "source.max_concurrent_downloads",
+                )?,
+            },
+            patience,
+        })
+    }
+
+    /// Prepares a client; nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// A certificate authority that is none.
+    pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
+        let mut config = Config::default();
+        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
+        config.plain_http = self.plain_http;
+        config.ca_certs.clone_from(&self.ca_certs);
+        config.proxy = settings.proxy.clone();
+        config.max_requests = self.limits.requests.unwrap_or(REQUESTS);
+        config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
+        if let Some(interval) = settings.retry_interval {
+            config.retry.initial_interval = interval;
+        }
+        self.patience.limit(&mut config);
+        let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
+        Ok(client.repository(&self.repository))
+    }
+}
+
+impl Patience {
+    /// Shortens the client's waits. The first wait between two tries is the measure, so
+    /// that what shortens it for tests shortens the others as well.
+    fn limit(self, config: &mut Config) {
+        let (limit, waits) = match self {
+            Self::Step => return,
+            Self::Check => (CHECK_PATIENCE, 60),
+            Self::Mirror => (MIRROR_PATIENCE, 3),
+        };
+        let (retry, timeouts) = (&mut config.retry, &mut config.timeouts);
+        retry.max_elapsed = retry.initial_interval * waits;
+        for wait in [
+            &mut retry.max_retry_after,
+            &mut timeouts.connect,
+            &mut timeouts.first_byte,
+            &mut timeouts.idle,
+        ] {
+            *wait = limit.min(*wait);
+        }
+    }
+}
+
+fn limit(limit: Option<u64>, name: &'static str) -> Result<Option<usize>, Error> {
+    match limit {
+        Some(0) => Err(field(name, "is 0: nothing could be done")),
+        limit => Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))),
+    }
+}
+
+/// Reads a login. The Go resource silently goes without one when half of it is missing,
+/// and the registry's answer then sends people looking in the wrong place.
+pub(super) fn credential(
+    username: &str,
+    password: &MaybeSecret,
+    [username_field, password_field]: [&'static str; 2],
+) -> Result<Credential, Error> {
+    let without = |other: &str| format!("is given without {other}");
+    match (username.is_empty(), password.is_empty()) {
+        (true, true) => Ok(Credential::Anonymous),
+        (false, false) => Ok(Credential::Basic {
+            username: username.to_owned(),
+            password: password.0.clone(),
+        }),
+        (false, true) => Err(field(username_field, &without(password_field))),
+        (true, false) => Err(field(password_field, &without(username_field))),
+    }
+}
