@@ -38,18 +38,18 @@ fn request(registry: &Registry) -> Value {
 }
 
 fn push(registry: &Registry, archive: &DockerArchive) -> Outcome {
-    push_bytes(registry, &archive.to_tar(), json!({}))
+    push_bytes(registry, &archive.to_tar(), &json!({}))
 }
 
 /// Pushes what a file holds, with more parameters than its name.
-fn push_bytes(registry: &Registry, archive: &[u8], params: Value) -> Outcome {
+fn push_bytes(registry: &Registry, archive: &[u8], params: &Value) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("image.tar"), archive).unwrap();
     push_from(registry, directory.path(), params)
 }
 
 /// Pushes from a step's directory, with these parameters over the usual ones.
-fn push_from(registry: &Registry, directory: &Path, params: Value) -> Outcome {
+fn push_from(registry: &Registry, directory: &Path, params: &Value) -> Outcome {
     let mut request = request(registry);
     for (field, value) in params.as_object().expect("an object") {
         request["params"][field] = value.clone();
@@ -229,7 +229,7 @@ fn compression_is_a_choice_and_the_same_every_time() {
     for (params, media_type, magic) in cases {
         let pushed = [(); 2].map(|()| {
             let registry = Registry::start();
-            push_bytes(&registry, &plain, params.clone()).answer();
+            push_bytes(&registry, &plain, &params).answer();
             let manifest = manifest(&registry);
             for layer in manifest["layers"].as_array().unwrap() {
                 assert_eq!(layer["mediaType"], media_type, "{params}");
@@ -253,7 +253,7 @@ fn a_compressed_archive_is_the_archive() {
             .raw(&plain)
             .ending_with_zeros(0)
             .compressed(compression);
-        push_bytes(&registry, &file, json!({})).answer();
+        push_bytes(&registry, &file, &json!({})).answer();
         registry.tag_digest("app", "1.0").unwrap()
     });
     assert_eq!(digests[0], digests[1]);
@@ -282,7 +282,7 @@ fn foreign_layers_are_listed_and_stay_where_they_are() {
         .file("manifest.json", entry.to_string())
         .tar();
     let registry = Registry::start();
-    let outcome = push_bytes(&registry, &tar, json!({}));
+    let outcome = push_bytes(&registry, &tar, &json!({}));
     outcome.answer();
     assert_eq!(manifest(&registry)["layers"][1], foreign);
     assert_eq!(registry.count("HEAD", "/v2/app/blobs/sha256:777"), 0);
@@ -348,7 +348,7 @@ fn blobs_are_mounted_from_where_the_image_or_the_step_says_they_are() {
         let tar = archive(&image, ArchiveLayers::Stored).to_tar();
         let params: Value =
             serde_json::from_str(&own(&json!({"mount_from": mount_from}).to_string())).unwrap();
-        let outcome = push_bytes(&registry, &tar, params);
+        let outcome = push_bytes(&registry, &tar, &params);
         outcome.answer();
         assert_eq!(
             registry.count("PATCH", "/v2/app/blobs/"),
@@ -397,7 +397,7 @@ fn a_registry_that_learns_slowly_is_waited_for() {
             Match::head("/v2/app/manifests/sha256:*").times(misses),
             Fault::status(404),
         );
-        let outcome = push_bytes(&registry, &tar, json!({}));
+        let outcome = push_bytes(&registry, &tar, &json!({}));
         outcome.answer();
         let asked = registry.count("HEAD", "/v2/app/manifests/sha256:");
         assert_eq!(asked, if warned { 6 } else { 4 });

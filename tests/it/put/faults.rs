@@ -221,7 +221,7 @@ fn a_file_that_changes_under_the_upload_is_noticed() {
             *bytes.last_mut().unwrap() ^= 1;
             std::fs::write(&path, bytes).unwrap();
         });
-        let outcome = push_from(&registry, directory.path(), json!({"image": "oci"}));
+        let outcome = push_from(&registry, directory.path(), &json!({"image": "oci"}));
         // The change may come after the last byte was read: then the image is what it was.
         if outcome.code == 0 {
             let arrived = registry.blob("app", &layer).unwrap().bytes();

@@ -36,6 +36,7 @@ fn header(name: &str, kind: u8, size: &str) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn archives_that_lead_astray_are_refused_and_nothing_is_sent() {
     let image = Image::with_text("victim");
     let whole = || parts(&image).file("manifest.json", listing("config.json", &["a.tar"]));
@@ -199,7 +200,7 @@ fn archives_that_lead_astray_are_refused_and_nothing_is_sent() {
     ];
     for (what, layer, problem) in cases {
         let registry = Registry::start();
-        let failure = push_bytes(&registry, &layer.tar(), json!({})).failure();
+        let failure = push_bytes(&registry, &layer.tar(), &json!({})).failure();
         assert!(
             failure.starts_with("could not load image from path '"),
             "{what}: {failure}"
@@ -219,7 +220,7 @@ fn the_same_file_twice_is_the_same_file() {
         .file("manifest.json", listing("./config.json", &["a.tar"]))
         .tar();
     let registry = Registry::start();
-    push_bytes(&registry, &tar, json!({})).answer();
+    push_bytes(&registry, &tar, &json!({})).answer();
     assert!(registry.tag_digest("app", "1.0").is_some());
 }
 
@@ -232,7 +233,7 @@ fn an_archive_cut_anywhere_is_refused() {
         .tar();
     let registry = Registry::start();
     for length in (0..tar.len() - 512).step_by(256) {
-        let failure = push_bytes(&registry, &tar[..length], json!({})).failure();
+        let failure = push_bytes(&registry, &tar[..length], &json!({})).failure();
         assert!(
             failure.contains("could not load image"),
             "{length}: {failure}"
@@ -257,7 +258,7 @@ fn flipped_bits_are_noticed() {
         let mut tar = tar.to_vec();
         tar[at] ^= 0x10;
         let registry = Registry::start();
-        let outcome = push_bytes(&registry, &tar, json!({}));
+        let outcome = push_bytes(&registry, &tar, &json!({}));
         if outcome.code == 0 {
             // gzip's header has bytes that mean nothing; the content is compared.
             assert_eq!(at, start + 9);
@@ -281,7 +282,7 @@ fn an_archive_of_a_million_files_is_given_up() {
     }
     tar.finish().unwrap();
     let registry = Registry::start();
-    let failure = push_bytes(&registry, &bytes, json!({})).failure();
+    let failure = push_bytes(&registry, &bytes, &json!({})).failure();
     assert!(
         failure.contains("has more files than an image has"),
         "{failure}"

@@ -133,7 +133,7 @@ fn assert_arrived(registry: &Registry, artifact: &dyn Artifact, outcome: &Outcom
 fn push_layout(registry: &Registry, layout: &OciLayout) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
     layout.write(directory.path().join("oci")).unwrap();
-    push_from(registry, directory.path(), json!({"image": "oci"}))
+    push_from(registry, directory.path(), &json!({"image": "oci"}))
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn every_kind_of_artifact_arrives_byte_for_byte_from_every_form() {
         for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
             let registry = Registry::start();
             let tar = Layer::new().raw(&layout.to_tar()).ending_with_zeros(0);
-            let outcome = push_bytes(&registry, &tar.compressed(compression), json!({}));
+            let outcome = push_bytes(&registry, &tar.compressed(compression), &json!({}));
             assert_arrived(&registry, &*artifact, &outcome, what);
         }
     }
@@ -174,7 +174,7 @@ fn an_index_that_in_fetched_is_pushed_itself() {
             fetched.digest().to_string(),
         )
         .unwrap();
-        let outcome = push_from(&registry, directory.path(), json!({"image": "oci"}));
+        let outcome = push_from(&registry, directory.path(), &json!({"image": "oci"}));
         assert_arrived(&registry, fetched, &outcome, "fetched");
     }
 }
@@ -267,6 +267,7 @@ fn no_tag_moves_before_everything_is_there() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn layouts_that_are_not_one_whole_image_are_refused() {
     let one = image("one", "linux/amd64");
     let [a, b] = ["a", "b"].map(|text| image(text, "linux/amd64"));
@@ -391,7 +392,7 @@ fn layouts_that_are_not_one_whole_image_are_refused() {
             "{what}: {failure}"
         );
         assert!(failure.contains(problem), "{what}: {failure}");
-        let failure = push_bytes(&registry, &layout.to_tar(), json!({})).failure();
+        let failure = push_bytes(&registry, &layout.to_tar(), &json!({})).failure();
         assert!(failure.contains(problem), "{what}: {failure}");
     }
     assert_eq!(registry.transcript(), "");
@@ -410,7 +411,7 @@ fn a_digest_that_lies_is_never_committed() {
         for archive in [false, true] {
             let registry = Registry::start();
             let outcome = if archive {
-                push_bytes(&registry, &layout.to_tar(), json!({}))
+                push_bytes(&registry, &layout.to_tar(), &json!({}))
             } else {
                 push_layout(&registry, &layout)
             };
@@ -455,7 +456,7 @@ fn files_of_a_layout_that_lead_outside_are_refused() {
         layout.write(directory.path().join("oci")).unwrap();
         link(&directory.path().join("oci").join(&path));
         let registry = Registry::start();
-        let failure = push_from(&registry, directory.path(), json!({"image": "oci"})).failure();
+        let failure = push_from(&registry, directory.path(), &json!({"image": "oci"})).failure();
         assert!(
             failure.contains("leads out of the step's directory"),
             "{failure}"
@@ -469,7 +470,7 @@ fn files_of_a_layout_that_lead_outside_are_refused() {
     fs::remove_dir_all(directory.path().join("oci/blobs")).unwrap();
     std::os::unix::fs::symlink("../real/blobs", directory.path().join("oci/blobs")).unwrap();
     let registry = Registry::start();
-    let outcome = push_from(&registry, directory.path(), json!({"image": "oci"}));
+    let outcome = push_from(&registry, directory.path(), &json!({"image": "oci"}));
     assert_arrived(&registry, &one, &outcome, "linked");
 }
 

@@ -40,7 +40,7 @@ fn a_path_may_have_wildcards_and_links_that_stay_inside() {
         "absolut?/*.tar",
     ] {
         let registry = Registry::start();
-        push_from(&registry, directory.path(), json!({"image": path})).answer();
+        push_from(&registry, directory.path(), &json!({"image": path})).answer();
         assert!(registry.tag_digest("app", "1.0").is_some(), "{path}");
     }
 }
@@ -94,7 +94,7 @@ fn paths_to_nothing_to_several_things_and_to_the_outside_are_refused() {
     ];
     let registry = Registry::start();
     for (path, problem) in cases {
-        let failure = push_from(&registry, directory.path(), json!({"image": path})).failure();
+        let failure = push_from(&registry, directory.path(), &json!({"image": path})).failure();
         assert!(failure.contains(problem), "{path}: {failure}");
     }
     assert_eq!(registry.transcript(), "");
@@ -106,6 +106,6 @@ fn a_directory_that_holds_the_archive_says_so() {
     fs::create_dir(directory.path().join("image")).unwrap();
     write_image(&directory.path().join("image/image.tar"));
     let registry = Registry::start();
-    let failure = push_from(&registry, directory.path(), json!({"image": "image"})).failure();
+    let failure = push_from(&registry, directory.path(), &json!({"image": "image"})).failure();
     assert!(failure.contains("it holds image.tar"), "{failure}");
 }

@@ -14,7 +14,7 @@ fn archive() -> Vec<u8> {
 }
 
 /// Pushes with this `source` and these `params`; `tags` is in the file `tags`.
-fn push(registry: &Registry, source: Value, params: Value, tags: &str) -> Outcome {
+fn push(registry: &Registry, source: &Value, params: &Value, tags: &str) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("image.tar"), archive()).unwrap();
     std::fs::write(directory.path().join("tags"), tags).unwrap();
@@ -39,118 +39,48 @@ fn pushed(registry: &Registry) -> Vec<String> {
         .collect()
 }
 
+/// What is pushed beside what: the repository's tags, the version, the variant, and the tags
+/// that are reported.
+const ALIASES: &str = "
+                                        | 1.2.3      |        | 1.2.3 latest 1 1.2
+    1.2.2 1.1.9 0.9.0                   | 1.2.3      |        | 1.2.3 latest 1 1.2
+    1.2.3 latest 1 1.2                  | 1.2.3      |        | 1.2.3 latest 1 1.2
+    1.2.4                               | 1.2.3      |        | 1.2.3
+    1.3.0                               | 1.2.3      |        | 1.2.3 1.2
+    2.0.0                               | 1.2.3      |        | 1.2.3 1 1.2
+    2.0.0 1.3.0                         | 1.2.3      |        | 1.2.3 1.2
+    2.0.0-rc.1 1.3.0-alpha.1            | 1.2.3      |        | 1.2.3 latest 1 1.2
+    1.0.0                               | 1.2.3-rc.1 |        | 1.2.3-rc.1
+    2.0.0-alpine                        | 1.2.3      |        | 1.2.3 latest 1 1.2
+    nightly v x.y                       | 1.2.3      |        | 1.2.3 latest 1 1.2
+    20240105                            | 1.2.3      |        | 1.2.3 1 1.2
+                                        | 1.2.3      | alpine | 1.2.3-alpine alpine 1-alpine 1.2-alpine
+    2.0.0 1.2.4 2.0.0-slim              | 1.2.3      | alpine | 1.2.3-alpine alpine 1-alpine 1.2-alpine
+    1.2.4-alpine                        | 1.2.3      | alpine | 1.2.3-alpine
+    1.3.0-alpine                        | 1.2.3      | alpine | 1.2.3-alpine 1.2-alpine
+    2.0.0-alpine                        | 1.2.3      | alpine | 1.2.3-alpine 1-alpine 1.2-alpine
+                                        | 1.2.3-rc.1 | alpine | 1.2.3-rc.1-alpine
+";
+
 #[test]
 fn aliases_move_as_far_as_nothing_newer_is_there() {
-    let cases: [(&str, &[&str], &str, Option<&str>, &str); 17] = [
-        ("no tags yet", &[], "1.2.3", None, "1.2.3 latest 1 1.2"),
-        (
-            "older",
-            &["1.2.2", "1.1.9", "0.9.0"],
-            "1.2.3",
-            None,
-            "1.2.3 latest 1 1.2",
-        ),
-        (
-            "the same",
-            &["1.2.3", "latest", "1", "1.2"],
-            "1.2.3",
-            None,
-            "1.2.3 latest 1 1.2",
-        ),
-        ("newer patch", &["1.2.4"], "1.2.3", None, "1.2.3"),
-        ("newer minor", &["1.3.0"], "1.2.3", None, "1.2.3 1.2"),
-        ("newer major", &["2.0.0"], "1.2.3", None, "1.2.3 1 1.2"),
-        (
-            "newer major and minor",
-            &["2.0.0", "1.3.0"],
-            "1.2.3",
-            None,
-            "1.2.3 1.2",
-        ),
-        (
-            "newer pre-release",
-            &["2.0.0-rc.1"],
-            "1.2.3",
-            None,
-            "1.2.3 latest 1 1.2",
-        ),
-        ("pre-release", &["1.0.0"], "1.2.3-rc.1", None, "1.2.3-rc.1"),
-        (
-            "other variant",
-            &["2.0.0-alpine"],
-            "1.2.3",
-            None,
-            "1.2.3 latest 1 1.2",
-        ),
-        (
-            "not a version",
-            &["nightly", "v", ""],
-            "1.2.3",
-            None,
-            "1.2.3 latest 1 1.2",
-        ),
-        (
-            "variant, none",
-            &[],
-            "1.2.3",
-            Some("alpine"),
-            "1.2.3-alpine alpine 1-alpine 1.2-alpine",
-        ),
-        (
-            "variant, newer without",
-            &["2.0.0"],
-            "1.2.3",
-            Some("alpine"),
-            "1.2.3-alpine alpine 1-alpine 1.2-alpine",
-        ),
-        (
-            "variant, newer patch",
-            &["1.2.4-alpine"],
-            "1.2.3",
-            Some("alpine"),
-            "1.2.3-alpine",
-        ),
-        (
-            "variant, newer minor",
-            &["1.3.0-alpine"],
-            "1.2.3",
-            Some("alpine"),
-            "1.2.3-alpine 1.2-alpine",
-        ),
-        (
-            "variant, newer major",
-            &["2.0.0-alpine"],
-            "1.2.3",
-            Some("alpine"),
-            "1.2.3-alpine 1-alpine 1.2-alpine",
-        ),
-        (
-            "variant, pre-release",
-            &[],
-            "1.2.3-rc.1",
-            Some("alpine"),
-            "1.2.3-rc.1-alpine",
-        ),
-    ];
-    for (name, remote, version, variant, expected) in cases {
+    for line in ALIASES.lines().filter(|line| line.contains('|')) {
+        let columns: Vec<_> = line.split('|').map(str::trim).collect();
+        let [remote, version, variant, expected] = columns[..] else {
+            panic!("{line}");
+        };
         let registry = Registry::start();
-        for tag in remote.iter().filter(|tag| !tag.is_empty()) {
+        for tag in remote.split_whitespace() {
             registry.publish("app", tag, &Image::with_text("old"));
         }
-        let source = variant.map_or(json!({}), |variant| json!({"variant": variant}));
-        let answer = push(
-            &registry,
-            source,
-            json!({"version": version, "bump_aliases": true}),
-            "",
-        );
-        let answer = answer.answer();
-        assert_eq!(answer["metadata"][1]["value"], expected, "{name}");
-        let first = expected.split(' ').next().unwrap();
-        assert_eq!(answer["version"]["tag"], first, "{name}");
+        let source = json!({"variant": variant});
+        let params = json!({"version": version, "bump_aliases": true});
+        let answer = push(&registry, &source, &params, "").answer();
+        assert_eq!(answer["metadata"][1]["value"], expected, "{line}");
+        let expected: Vec<_> = expected.split(' ').collect();
+        assert_eq!(answer["version"]["tag"], expected[0], "{line}");
         // The version first, aliases after it.
-        let expected: Vec<_> = expected.split(' ').map(str::to_owned).collect();
-        assert_eq!(pushed(&registry), expected, "{name}");
+        assert_eq!(pushed(&registry), expected, "{line}");
     }
 }
 
@@ -164,7 +94,7 @@ fn a_repository_that_is_not_there_has_no_tags() {
             Fault::status(404).body(body.to_string()),
         );
         let params = json!({"version": "1.0.0", "bump_aliases": true});
-        let answer = push(&registry, json!({}), params, "").answer();
+        let answer = push(&registry, &json!({}), &params, "").answer();
         assert_eq!(
             answer["metadata"][1]["value"], "1.0.0 latest 1 1.0",
             "{code}"
@@ -181,7 +111,7 @@ fn without_a_list_of_tags_nothing_is_pushed() {
             Fault::status(status).body(body),
         );
         let params = json!({"version": "1.0.0", "bump_aliases": true});
-        let failure = push(&registry, json!({}), params, "").failure();
+        let failure = push(&registry, &json!({}), &params, "").failure();
         assert!(
             failure.starts_with("determine aliases: list repository tags: "),
             "{failure}"
@@ -198,7 +128,12 @@ fn tags_are_reported_as_asked_for_and_pushed_with_aliases_last() {
         "additional_tags": "tags", "tag_prefix": "ci-",
         "tags": ["nightly", 1.10, "1.2.3", "stable", "a_b.c-d"],
     });
-    let outcome = push(&registry, json!({"tag": "stable"}), params, " x\ty\n\nx\n");
+    let outcome = push(
+        &registry,
+        &json!({"tag": "stable"}),
+        &params,
+        " x\ty\n\nx\n",
+    );
     let answer = outcome.answer();
     assert_eq!(answer["version"]["tag"], "stable");
     assert_eq!(
@@ -224,7 +159,7 @@ fn tags_are_reported_as_asked_for_and_pushed_with_aliases_last() {
 fn tags_alone_are_enough() {
     let registry = Registry::start();
     let params = json!({"tags": ["build-7", "nightly"]});
-    let answer = push(&registry, json!({}), params, "").answer();
+    let answer = push(&registry, &json!({}), &params, "").answer();
     assert_eq!(answer["version"]["tag"], "build-7");
     assert_eq!(pushed(&registry), ["build-7", "nightly"]);
     let digest = registry.tag_digest("app", "build-7").unwrap();
@@ -235,10 +170,10 @@ fn tags_alone_are_enough() {
 fn what_is_there_already_is_not_sent_again() {
     let registry = Registry::start();
     let params = json!({"tags": ["a", "b"]});
-    push(&registry, json!({}), params, "").answer();
+    push(&registry, &json!({}), &params, "").answer();
     registry.clear_requests();
     let params = json!({"tags": ["a", "b", "c"]});
-    let outcome = push(&registry, json!({}), params, "");
+    let outcome = push(&registry, &json!({}), &params, "");
     outcome.answer();
     assert_eq!(pushed(&registry), ["c"]);
     assert!(
@@ -251,7 +186,7 @@ fn what_is_there_already_is_not_sent_again() {
 #[test]
 fn a_version_with_leading_zeros_loses_them_and_says_so() {
     let registry = Registry::start();
-    let outcome = push(&registry, json!({}), json!({"version": "2024.01.05"}), "");
+    let outcome = push(&registry, &json!({}), &json!({"version": "2024.01.05"}), "");
     assert_eq!(outcome.answer()["version"]["tag"], "2024.1.5");
     assert!(
         outcome
@@ -263,6 +198,7 @@ fn a_version_with_leading_zeros_loses_them_and_says_so() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
     let registry = Registry::start();
     let long = "a".repeat(129);
@@ -367,7 +303,7 @@ fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
     ];
     for (source, params, problem) in cases {
         let case = format!("{source} {params}");
-        let failure = push(&registry, source, params, "fine a:b").failure();
+        let failure = push(&registry, &source, &params, "fine a:b").failure();
         assert!(failure.starts_with(problem), "{case}: {failure}");
     }
     assert_eq!(registry.transcript(), "");

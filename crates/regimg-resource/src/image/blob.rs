@@ -91,7 +91,7 @@ impl Blob {
     }
 
     /// Adds what the image says about where the blob comes from.
-    pub(super) fn from_origins(mut self, origins: Vec<String>) -> Self {
+    pub(super) fn with_origins(mut self, origins: Vec<String>) -> Self {
         self.origins = origins;
         self
     }
@@ -208,7 +208,7 @@ impl Reading {
         self.position = end;
         if end == self.size {
             self.verify()?;
-        } else if end % STRIDE == 0 {
+        } else if end.is_multiple_of(STRIDE) {
             self.remember();
         }
         Ok(piece.into())

@@ -74,7 +74,7 @@ pub(super) enum Stored {
         encoding: Encoding,
     },
     /// It is to be had elsewhere, and must not be pushed.
-    Elsewhere(Descriptor),
+    Elsewhere(Box<Descriptor>),
 }
 
 /// A layer as it will be pushed.
@@ -92,7 +92,7 @@ pub(super) fn locate(archive: &Archive, image: &SavedImage) -> Result<Vec<Stored
     let layers = image.layers.iter().zip(diff_ids);
     let stored = layers.map(|(name, diff_id)| {
         if let Some(source) = image.foreign.get(diff_id) {
-            return Ok(Stored::Elsewhere(source.clone()));
+            return Ok(Stored::Elsewhere(Box::new(source.clone())));
         }
         let range = archive.find(name)?;
         let mut magic = Vec::new();
@@ -111,14 +111,50 @@ pub(super) fn locate(archive: &Archive, image: &SavedImage) -> Result<Vec<Stored
 
 /// One layer's worth of work.
 struct Job<'a> {
+    stored: &'a Stored,
     name: &'a str,
     range: Range,
     encoding: Encoding,
     diff_id: &'a Digest,
 }
 
+/// Lists what there is to do: each place in the archive once, however many layers are
+/// there.
+fn jobs<'a>(image: &'a SavedImage, stored: &'a [Stored]) -> Result<Vec<Job<'a>>, ImageError> {
+    let mut known: HashMap<Range, &Digest> = HashMap::new();
+    let mut jobs = Vec::new();
+    for (layer, diff_id) in stored.iter().zip(&image.config.rootfs.diff_ids) {
+        let Stored::Here {
+            name,
+            range,
+            encoding,
+        } = layer
+        else {
+            continue;
+        };
+        match known.insert(*range, diff_id) {
+            None => jobs.push(Job {
+                stored: layer,
+                name,
+                range: *range,
+                encoding: *encoding,
+                diff_id,
+            }),
+            Some(first) if first != diff_id => {
+                return Err(ImageError::DiffId {
+                    name: name.clone(),
+                    actual: first.to_string(),
+                    expected: diff_id.to_string(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(jobs)
+}
+
 /// Prepares the layers, as many at once as there are cores, and hands each to `done` when
-/// it is ready. A layer that occurs several times is prepared once.
+/// it is ready.
 ///
 /// Returns them by where they are in the archive.
 pub(super) fn prepare(
@@ -129,54 +165,22 @@ pub(super) fn prepare(
     ready: &Ready,
     done: impl Fn(&Stored, &Layer) + Sync,
 ) -> Result<HashMap<Range, Layer>, ImageError> {
-    let mut jobs: HashMap<Range, (Job<'_>, &Stored)> = HashMap::new();
-    let mut order = Vec::new();
-    for (layer, diff_id) in stored.iter().zip(&image.config.rootfs.diff_ids) {
-        let Stored::Here {
-            name,
-            range,
-            encoding,
-        } = layer
-        else {
-            continue;
-        };
-        let job = Job {
-            name,
-            range: *range,
-            encoding: *encoding,
-            diff_id,
-        };
-        match jobs.get(range) {
-            None => {
-                jobs.insert(*range, (job, layer));
-                order.push(*range);
-            }
-            Some((first, _)) if first.diff_id != diff_id => {
-                return Err(ImageError::DiffId {
-                    name: name.clone(),
-                    actual: first.diff_id.to_string(),
-                    expected: diff_id.to_string(),
-                });
-            }
-            Some(_) => {}
-        }
-    }
+    let jobs = jobs(image, stored)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let workers = cores.min(order.len());
+    let workers = cores.min(jobs.len());
     let helpers = cores.div_ceil(workers.max(1));
     let next = AtomicUsize::new(0);
     let work = || {
         let mut finished = Vec::new();
-        while let Some(range) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let (job, stored) = &jobs[range];
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
             match job.run(archive, compression, helpers, ready) {
                 Ok(layer) => {
-                    done(stored, &layer);
-                    finished.push((*range, layer));
+                    done(job.stored, &layer);
+                    finished.push((job.range, layer));
                 }
                 Err(error) => {
                     // Nobody needs the rest.
-                    next.store(order.len(), Ordering::Relaxed);
+                    next.store(jobs.len(), Ordering::Relaxed);
                     return Err(error);
                 }
             }

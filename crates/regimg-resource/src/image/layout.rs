@@ -239,7 +239,7 @@ impl Walk<'_> {
         let (content, length) = self.files.find(&blob_name(&descriptor.digest))?;
         let blob = Blob::unverified(descriptor.clone(), content, length)?;
         let origins = origins(&descriptor.annotations).chain(origins(around));
-        self.blobs.push(blob.from_origins(origins.collect()));
+        self.blobs.push(blob.with_origins(origins.collect()));
         Ok(())
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn prepare(
         if let Stored::Here { encoding, .. } = stored {
             let descriptor = family.descriptor(pushed(*encoding, compression), layer);
             let blob = Blob::in_file(descriptor, Arc::clone(&layer.file), layer.offset);
-            ready.send(blob.from_origins(origins.clone()));
+            ready.send(blob.with_origins(origins.clone()));
         }
     };
     let layers = layer::prepare(archive, &image, &stored, compression, ready, send)?;
@@ -98,8 +98,8 @@ pub(super) fn prepare(
                 range, encoding, ..
             } => family.descriptor(pushed(encoding, compression), &layers[&range]),
             Stored::Elsewhere(descriptor) => {
-                foreign.push(descriptor.clone());
-                descriptor
+                foreign.push((*descriptor).clone());
+                *descriptor
             }
         })
         .collect();

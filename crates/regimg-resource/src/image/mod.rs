@@ -43,7 +43,7 @@ pub(crate) struct Image(Form);
 #[derive(Debug)]
 enum Form {
     /// A docker archive, whose layers have to be looked at and perhaps compressed.
-    Saved(Archive, SavedImage),
+    Saved(Archive, Box<SavedImage>),
     /// An OCI layout, which is pushed as it is.
     Layout(Layout),
 }
@@ -137,7 +137,7 @@ impl Image {
             return layout::read(&files, None).map(Form::Layout).map(Self);
         }
         let image = SavedImage::find(&files)?;
-        Ok(Self(Form::Saved(archive, image)))
+        Ok(Self(Form::Saved(archive, Box::new(image))))
     }
 
     /// Hands over the blobs as they are ready, and returns the manifests that refer to
@@ -157,7 +157,7 @@ impl Image {
         ready: &Ready,
     ) -> Result<Prepared, ImageError> {
         match self.0 {
-            Form::Saved(archive, image) => manifest::prepare(&archive, image, compression, ready),
+            Form::Saved(archive, image) => manifest::prepare(&archive, *image, compression, ready),
             Form::Layout(layout) => {
                 layout.blobs.into_iter().for_each(|blob| ready.send(blob));
                 Ok(Prepared {

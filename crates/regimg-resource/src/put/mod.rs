@@ -63,7 +63,7 @@ pub(crate) async fn put(
         },
         metadata: vec![
             MetadataField::new("repository", &source.repository),
-            MetadataField::new("tags", &names.join(" ")),
+            MetadataField::new("tags", names.join(" ")),
         ],
     })
 }

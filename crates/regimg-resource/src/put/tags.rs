@@ -16,7 +16,7 @@ const FILE_LIMIT: u64 = 1 << 20;
 /// Everything about the tags that can be known without the registry.
 #[derive(Debug)]
 pub(super) struct Plan {
-    plan: PushPlan,
+    push: PushPlan,
     version: String,
     /// The content of the file with additional tags.
     additional: String,
@@ -46,7 +46,7 @@ impl Plan {
         // Without the repository's tags all aliases are among them, so each is checked.
         plan.clone().tags(&additional).map_err(told)?;
         Ok(Self {
-            plan,
+            push: plan,
             version: params.version.clone(),
             additional,
         })
@@ -54,7 +54,7 @@ impl Plan {
 
     /// Says so when the version is not what its tag will be.
     pub(super) fn warn(&self, report: &Reporter) {
-        if let Some(tag) = self.plan.rewritten() {
+        if let Some(tag) = self.push.rewritten() {
             report.warn(&format!(
                 "version {} is pushed as {tag}: versions have no leading zeros; use params.tags for a tag as it is",
                 self.version
@@ -71,13 +71,13 @@ impl Plan {
         mut self,
         repository: &RepositoryClient,
     ) -> Result<PushTags, Error> {
-        if self.plan.needs_remote_tags() {
+        if self.push.needs_remote_tags() {
             self.see_remote(repository)
                 .await
                 .during("list repository tags")
                 .during("determine aliases")?;
         }
-        self.plan.tags(&self.additional).map_err(told)
+        self.push.tags(&self.additional).map_err(told)
     }
 
     async fn see_remote(
@@ -85,9 +85,9 @@ impl Plan {
         repository: &RepositoryClient,
     ) -> Result<(), regimg_registry::Error> {
         let mut pages = repository.tag_pages();
-        while self.plan.needs_remote_tags() {
+        while self.push.needs_remote_tags() {
             match pages.next().await {
-                Ok(Some(page)) => self.plan.see(page),
+                Ok(Some(page)) => self.push.see(page),
                 Ok(None) => return Ok(()),
                 Err(error) if error.is_new_repository() => return Ok(()),
                 Err(error) => return Err(error),

@@ -26,7 +26,8 @@ fn write_archive(path: &Path) -> io::Result<()> {
         let mut header = header(content.len() as u64);
         archive.append_data(&mut header, name, content.as_bytes())?;
     }
-    drop(archive.into_inner()?);
+    archive.finish()?;
+    drop(archive);
     let mut header = header(LAYER);
     header.set_path("layer.tar")?;
     header.set_cksum();
