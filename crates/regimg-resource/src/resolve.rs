@@ -44,6 +44,11 @@ impl Settings {
             proxy: proxy.during("reading the environment")?,
         })
     }
+
+    /// Returns how long to wait where `usual` is usual.
+    pub(crate) fn wait(&self, usual: Duration) -> Duration {
+        self.retry_interval.unwrap_or(usual)
+    }
 }
 
 /// Reads the configured tag, if there is one.

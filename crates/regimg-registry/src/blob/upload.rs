@@ -389,7 +389,8 @@ impl<'a> Upload<'a> {
             _ => None,
         };
         match count {
-            Some(count) if count <= self.descriptor().size => self.offset = count,
+            // Of nothing and of one byte registries say the same.
+            Some(count) if (1..=self.descriptor().size).contains(&count) => self.offset = count,
             _ => self.abandon().await,
         }
         false

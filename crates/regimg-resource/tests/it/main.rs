@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod memory;
+
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
