@@ -85,7 +85,21 @@ impl RepositoryClient {
         identifier: &Identifier,
         platform: &Platform,
     ) -> Result<RawManifest, Error> {
-        let mut manifest = self.manifest(identifier).await?;
+        let manifest = self.manifest(identifier).await?;
+        self.image_in(manifest, platform).await
+    }
+
+    /// Walks from a manifest that was fetched before to the image for `platform`, as
+    /// [`image`](Self::image) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`image`](Self::image).
+    pub async fn image_in(
+        &self,
+        mut manifest: RawManifest,
+        platform: &Platform,
+    ) -> Result<RawManifest, Error> {
         for _ in 0..MAX_DEPTH {
             let index = match self.parse(&manifest)? {
                 Manifest::Image(_) => return Ok(manifest),

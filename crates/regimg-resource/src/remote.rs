@@ -7,7 +7,7 @@ use regimg_registry::RepositoryClient;
 use crate::error::Cause;
 
 /// A configuration is a page of JSON; the largest ones known are some hundred KiB.
-const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
+pub(crate) const CONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// Reads a configuration: its exact bytes, verified, and what they say.
 ///

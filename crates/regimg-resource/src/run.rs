@@ -142,13 +142,15 @@ pub fn run(invocation: Invocation<'_>) -> Exit {
     });
     let outcome = outcome.and_then(|answer| write_answer(&mut stdout, &answer));
     report.finish();
-    match outcome {
+    let exit = match outcome {
         Ok(()) => Exit::SUCCESS,
         Err(error) => {
             report.failure(&describe(&error), hint(&error));
             Exit(error.exit_code())
         }
-    }
+    };
+    report.close();
+    exit
 }
 
 /// Reads until the first JSON value is whole. Like Go's decoder it does not wait for

@@ -111,7 +111,10 @@ fn the_image_is_described_for_concourse() {
         "{\"a\":\"1\",\"b\":\"2\"}\n"
     );
     let all = [
+        "annotations.json",
+        "config.json",
         "digest",
+        "image-manifest.json",
         "labels.json",
         "metadata.json",
         "repository",
@@ -251,7 +254,10 @@ fn nothing_is_written_outside_the_root() {
     let outcome = fetch(&registry, &image, json!({}), &destination);
     assert_eq!(names(directory.path()), ["destination"], "{outcome:?}");
     let at_home = [
+        "annotations.json",
+        "config.json",
         "digest",
+        "image-manifest.json",
         "labels.json",
         "metadata.json",
         "repository",

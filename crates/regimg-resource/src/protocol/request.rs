@@ -184,6 +184,9 @@ pub struct GetParams {
     pub format: String,
     /// Overrides fields of the source's platform.
     pub platform: Option<PlatformSpec>,
+    /// The platforms that an OCI layout is to hold, `os/architecture[/variant]`; none means
+    /// all there are.
+    pub platforms: Vec<String>,
     /// Fetches nothing, writes the version's files only.
     pub skip_download: bool,
 }

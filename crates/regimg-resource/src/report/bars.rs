@@ -4,7 +4,8 @@
 //! that knows carriage returns, cursor movements and erased lines. So every bar is a line
 //! of its own that ends in a newline, the block of them is redrawn in place although
 //! stderr is no terminal, and seldom, since each drawing stays in the stored log. A thread
-//! of its own draws: a reader of stderr that is slow holds up no transfer.
+//! of its own draws, and draws nothing anew before the last drawing has left: a reader of
+//! stderr that is slow holds up no transfer, and is told no more than it can take.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -71,6 +72,18 @@ impl Bars {
         self.hide();
     }
 
+    /// Says whether bars are drawn.
+    pub(super) fn are_live(&self) -> bool {
+        self.shared.lock().is_live
+    }
+
+    /// Waits until everything was written, and writes nothing any more.
+    pub(super) fn close(&self) {
+        self.hide();
+        let sink = self.shared.lock().sink.clone();
+        sink.close();
+    }
+
     /// Writes lines above the bars.
     pub(super) fn write_above(&self, text: &str) {
         self.shared.lock().write_above(text);
@@ -111,7 +124,7 @@ impl Shared {
                 .ended
                 .wait_timeout_while(block, INTERVAL, |block| block.is_live);
             block = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if block.is_live {
+            if block.is_live && block.sink.is_idle() {
                 block.paint(Instant::now());
             }
         }
@@ -243,6 +256,12 @@ mod tests {
             .collect()
     }
 
+    /// Returns what a block wrote.
+    fn text(block: &Block, stderr: &Captured) -> String {
+        block.sink.flush();
+        stderr.text()
+    }
+
     fn names(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
         range.map(|number| format!("layer{number}"))
     }
@@ -260,7 +279,7 @@ mod tests {
         block.write_above("a warning");
         block.paint(now);
         assert_eq!(
-            view(&stderr.text()),
+            view(&text(&block, &stderr)),
             [
                 "a warning",
                 "layer0 waiting",
@@ -274,7 +293,7 @@ mod tests {
         bars[2].say("downloading");
         block.paint(now);
         assert_eq!(
-            view(&stderr.text()),
+            view(&text(&block, &stderr)),
             [
                 "a warning",
                 "layer0 done",
@@ -290,9 +309,9 @@ mod tests {
         let (mut block, stderr) = block(names(0..3));
         let now = Instant::now();
         block.paint(now);
-        let written = stderr.text();
+        let written = text(&block, &stderr);
         block.paint(now);
-        assert_eq!(stderr.text(), written);
+        assert_eq!(text(&block, &stderr), written);
     }
 
     #[test]
@@ -301,13 +320,13 @@ mod tests {
         let now = Instant::now();
         block.paint(now);
         assert_eq!(block.lines.len(), HEIGHT);
-        assert_eq!(view(&stderr.text())[HEIGHT - 1], "... more");
+        assert_eq!(view(&text(&block, &stderr))[HEIGHT - 1], "... more");
         for bar in block.bars.clone() {
             bar.done("done");
             block.paint(now);
         }
         let all: Vec<_> = names(0..50).map(|name| format!("{name} done")).collect();
-        assert_eq!(view(&stderr.text()), all);
+        assert_eq!(view(&text(&block, &stderr)), all);
     }
 
     #[test]
@@ -318,6 +337,7 @@ mod tests {
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
+        bars.close();
         assert_eq!(stderr.text(), "line\n");
     }
 
@@ -328,6 +348,7 @@ mod tests {
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
+        bars.close();
         assert_eq!(view(&stderr.text()), ["layer done", "line"]);
     }
 }

@@ -7,7 +7,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::{Reporter, Severity};
+use super::{Bar, Reporter, Severity};
 
 /// Forwards what `regimg-*` crates say; libraries below them keep to themselves.
 #[derive(Debug)]
@@ -33,6 +33,10 @@ impl<S: Subscriber> Layer<S> for EventLayer {
             Level::INFO => Severity::Info,
             _ => Severity::Debug,
         };
+        if severity == Severity::Warning {
+            // What the client warns of in the middle of a transfer, it tries again.
+            Bar::retry_current();
+        }
         let mut line = Line::default();
         event.record(&mut line);
         self.report.log(severity, &line.finish());

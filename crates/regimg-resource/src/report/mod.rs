@@ -119,15 +119,24 @@ impl Reporter {
     }
 
     /// Adds a progress bar for a blob, under the part of its digest that people compare by
-    /// eye.
+    /// eye. Where no bars are drawn, its changes are lines about details.
     pub(crate) fn bar(&self, blob: &Descriptor) -> Bar {
         let name = blob.digest.hex().chars().take(12).collect();
-        self.shared.bars.add(name, blob.size)
+        if self.shared.bars.are_live() {
+            self.shared.bars.add(name, blob.size)
+        } else {
+            Bar::told(name, blob.size, self.clone())
+        }
     }
 
     /// Draws the bars a last time as they stand, so that what follows comes after them.
     pub(crate) fn finish(&self) {
         self.shared.bars.finish();
+    }
+
+    /// Waits until everything was written. Nothing more can be said.
+    pub(crate) fn close(&self) {
+        self.shared.bars.close();
     }
 
     /// Returns a subscriber that turns the events of our crates into lines.
@@ -148,6 +157,7 @@ mod tests {
         report.failure("no such image", Some("check the tag"));
         report.set_debug(true);
         report.log(Severity::Debug, "shown");
+        report.close();
         let padded = |text: &str| format!("{text:<44} \n");
         assert_eq!(
             stderr.text(),

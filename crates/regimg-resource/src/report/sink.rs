@@ -2,23 +2,132 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long the end of the program waits for a reader of stderr that takes nothing.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shares one stream between log lines and bars.
+///
+/// A thread of its own writes, so that whoever has something to say goes on at once: a
+/// reader of stderr that is slow, or that has stopped, holds up nothing but what it reads.
 #[derive(Clone)]
-pub(super) struct Sink(Arc<Mutex<Box<dyn Write + Send>>>);
+pub(super) struct Sink(Arc<Queue>);
+
+struct Queue {
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    backlog: Mutex<Backlog>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Backlog {
+    waiting: Vec<u8>,
+    is_writing: bool,
+    is_closed: bool,
+}
 
 impl Sink {
     pub(super) fn new(stream: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Box::new(stream))))
+        let shared = Arc::<Shared>::default();
+        let writer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.write_to(stream))
+        };
+        Self(Arc::new(Queue {
+            shared,
+            writer: Mutex::new(Some(writer)),
+        }))
     }
 
-    /// Writes at once and whole. A closed stderr must not fail the command: what it
-    /// does does not depend on somebody watching.
+    /// Puts bytes behind those that wait to be written.
     pub(super) fn write(&self, bytes: &[u8]) {
-        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = stream.write_all(bytes).and_then(|()| stream.flush());
+        self.0.shared.lock().waiting.extend_from_slice(bytes);
+        self.0.shared.changed.notify_all();
     }
+
+    /// Says whether everything was written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.shared.lock().is_idle()
+    }
+
+    /// Waits until everything was written, but not for ever.
+    #[cfg(test)]
+    pub(super) fn flush(&self) {
+        self.0.shared.wait_until_idle(PATIENCE);
+    }
+
+    /// Writes what waits, and ends the thread. Nothing is written any more.
+    pub(super) fn close(&self) {
+        let is_idle = self.0.shared.wait_until_idle(PATIENCE);
+        self.0.shared.close();
+        let writer = lock(&self.0.writer).take();
+        if is_idle {
+            // A writer that panicked has nothing left to write.
+            let _ = writer.map(JoinHandle::join);
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Backlog> {
+        lock(&self.backlog)
+    }
+
+    fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+    }
+
+    fn wait_until_idle(&self, limit: Duration) -> bool {
+        let idle = self
+            .changed
+            .wait_timeout_while(self.lock(), limit, |backlog| !backlog.is_idle());
+        idle.unwrap_or_else(PoisonError::into_inner).0.is_idle()
+    }
+
+    /// Writes whatever comes, until the queue is closed. A stderr that is closed must not
+    /// fail the command: what it does does not depend on somebody watching.
+    fn write_to(&self, mut stream: impl Write) {
+        loop {
+            let waited = self.changed.wait_while(self.lock(), |backlog| {
+                backlog.waiting.is_empty() && !backlog.is_closed
+            });
+            let mut backlog = waited.unwrap_or_else(PoisonError::into_inner);
+            if backlog.is_closed {
+                return;
+            }
+            let bytes = std::mem::take(&mut backlog.waiting);
+            backlog.is_writing = true;
+            drop(backlog);
+            let _ = stream.write_all(&bytes).and_then(|()| stream.flush());
+            self.lock().is_writing = false;
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl Backlog {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && !self.is_writing
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Sink {

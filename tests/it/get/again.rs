@@ -1,0 +1,1 @@
+//! `in` in a directory that was used before, or that cannot be used.

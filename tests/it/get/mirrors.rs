@@ -1,0 +1,1 @@
+//! `in` by way of a mirror.

@@ -1,0 +1,1 @@
+//! Transfers that go wrong in every way that one can.
