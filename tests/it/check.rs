@@ -1,4 +1,11 @@
-//! `check` with `source.tag`.
+//! `check`: with `source.tag` here, and with everything else below.
+
+mod created;
+mod faults;
+mod large;
+mod mirror;
+mod pinned;
+mod selection;
 
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::{Artifact, Image, Index};

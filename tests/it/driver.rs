@@ -56,9 +56,20 @@ pub(crate) fn put(request: &Value, source: &Path) -> Outcome {
 
 /// Calls a command with any text on stdin.
 pub(crate) fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
+    call_in(&[], command, stdin, directory)
+}
+
+/// Calls a command with more in its environment than `TEST=true`.
+pub(crate) fn call_in(
+    environment: &[(&str, &str)],
+    command: Command,
+    stdin: &str,
+    directory: Option<&Path>,
+) -> Outcome {
+    let environment = [&[("TEST", "true")], environment].concat();
     match installed() {
-        Some(programs) => call_program(&programs, command, stdin, directory),
-        None => call_here(command, stdin, directory),
+        Some(programs) => call_program(&programs, &environment, command, stdin, directory),
+        None => call_here(&environment, command, stdin, directory),
     }
 }
 
@@ -70,12 +81,21 @@ fn installed() -> Option<PathBuf> {
     std::env::var_os("REGIMG_RESOURCE_DIR").map(PathBuf::from)
 }
 
-fn call_here(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
+fn call_here(
+    environment: &[(&str, &str)],
+    command: Command,
+    stdin: &str,
+    directory: Option<&Path>,
+) -> Outcome {
     let stderr = Captured::default();
     let mut stdout = Vec::new();
     let invocation = Invocation::new(command, stdin.as_bytes(), &mut stdout, stderr.clone())
         .directory(directory.map(Path::to_owned))
-        .environment([("TEST".to_owned(), "true".to_owned())]);
+        .environment(
+            environment
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
     let exit = run(invocation);
     Outcome {
         code: exit.code().into(),
@@ -86,6 +106,7 @@ fn call_here(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome
 
 fn call_program(
     programs: &Path,
+    environment: &[(&str, &str)],
     command: Command,
     stdin: &str,
     directory: Option<&Path>,
@@ -95,9 +116,10 @@ fn call_program(
         Command::Get => "in",
         Command::Put => "out",
     };
-    let finished = Process::new(programs.join(name))
-        .args(directory)
-        .env("TEST", "true")
+    let process = Process::new(programs.join(name)).args(directory);
+    let finished = environment
+        .iter()
+        .fold(process, |process, (name, value)| process.env(name, value))
         .input(stdin)
         .run()
         .expect("the program starts");

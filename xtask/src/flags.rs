@@ -17,6 +17,11 @@ xflags::xflags! {
             /// The directory to fill, created if need be.
             required --out directory: PathBuf
         }
+        /// Write the tables of the guide from the documentation of the protocol's types.
+        cmd docs {
+            /// Change nothing, and fail if there is something to change.
+            optional --check
+        }
         /// Show the resource at work against a registry on loopback.
         cmd demo {}
         /// Build images of real file systems to try the resource on.

@@ -11,6 +11,7 @@
 mod demo;
 mod deny;
 mod dist;
+mod docs;
 mod elf;
 mod flags;
 mod images;
@@ -40,6 +41,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
     match command {
         XtaskCmd::Test(flags) => test::run(&workspace, &flags),
         XtaskCmd::Dist(flags) => dist::run(&workspace, &flags.out),
+        XtaskCmd::Docs(flags) => docs::run(&workspace, flags.check),
         XtaskCmd::Demo(flags::Demo {}) => demo::run(&workspace),
         XtaskCmd::Images(flags) => images::run(&workspace, &flags.directory, &flags.names),
     }

@@ -5,7 +5,7 @@ use xshell::cmd;
 use crate::flags;
 use crate::steps::{Done, Steps};
 use crate::workspace::Workspace;
-use crate::{demo, deny, dist, peers};
+use crate::{demo, deny, dist, docs, peers};
 
 /// Runs the steps one after another, quick ones first; the first that fails is the last.
 pub(crate) fn run(workspace: &Workspace, flags: &flags::Test) -> anyhow::Result<()> {
@@ -13,6 +13,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &flags::Test) -> anyhow::Result<
     let resource = workspace.target().join("dist");
     let mut steps = Steps::start();
     steps.step("fmt", || cargo("fmt --all --check"))?;
+    steps.step("guide", || docs::run(workspace, true))?;
     steps.step("peers", || get_peers(workspace, flags.ci))?;
     steps.step("clippy", || {
         cargo("clippy --locked --workspace --all-targets -- -D warnings")

@@ -1,9 +1,9 @@
 //! What a caller may set before the first request.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{Clock, Proxy, SystemClock};
+use crate::{ClientIdentity, Clock, Proxy, ServerCertificates, SystemClock};
 
 /// How a [`Client`](crate::Client) reaches registries. Start from `Config::default()` and
 /// assign the fields that differ.
@@ -16,15 +16,24 @@ pub struct Config {
     pub plain_http: PlainHttp,
     /// Certificates to trust beside the system's, each entry a PEM text of one or more.
     pub ca_certs: Vec<String>,
+    /// Whether servers have to prove who they are.
+    pub server_certificates: ServerCertificates,
+    /// The certificate that registries may ask for. They and the token servers that they name see
+    /// it, nobody else.
+    pub client_identity: Option<ClientIdentity>,
     /// Through which proxy requests leave.
     pub proxy: Proxy,
     /// How long and how often a request is tried again.
     pub retry: RetryPolicy,
     /// How long a single wait may last.
     pub timeouts: Timeouts,
-    /// Requests under way at one time to one registry, transfers of blobs not counted.
+    /// When everything has to be done; what is not fails with
+    /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline). Dropping a future ends what it does as well.
+    pub deadline: Option<Instant>,
+    /// Requests under way at one time to one registry, transfers of blobs not counted. After a
+    /// complaint (429, 503, a cut, silence) it is half as many, and more again step by step.
     pub max_requests: usize,
-    /// Blobs under way at one time to or from one registry.
+    /// Blobs under way at one time to or from one registry, fewer after a complaint likewise.
     pub max_transfers: usize,
     /// Tags asked for in one page (`n`). ECR refuses more than 1000.
     pub tag_page_size: u32,
@@ -43,9 +52,12 @@ impl Default for Config {
             user_agent: concat!("regimg/", env!("CARGO_PKG_VERSION")).to_owned(),
             plain_http: PlainHttp::default(),
             ca_certs: Vec::new(),
+            server_certificates: ServerCertificates::default(),
+            client_identity: None,
             proxy: Proxy::none(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
+            deadline: None,
             max_requests: 16,
             max_transfers: 4,
             tag_page_size: 1000,
@@ -56,8 +68,7 @@ impl Default for Config {
     }
 }
 
-/// When plain `http` may be tried. `https` is tried first, always, and certificates are
-/// verified, always.
+/// When plain `http` may be tried. `https` is tried first, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlainHttp {
     /// Only for hosts that [`regimg_core::Registry::is_local`] accepts.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use url::Url;
 
 use crate::envelope::Envelope;
@@ -23,6 +23,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     host: String,
+    method: Option<Method>,
     url: Option<String>,
     status: Option<StatusCode>,
     codes: Vec<String>,
@@ -71,6 +72,8 @@ pub enum ErrorKind {
     Credential,
     /// A setting cannot be used, such as a certificate that is none.
     Configuration,
+    /// [`Config::deadline`](crate::Config::deadline) passed.
+    Deadline,
     /// The blob to push could not be read.
     Source,
 }
@@ -90,6 +93,7 @@ impl Error {
             kind,
             message: message.into(),
             host: String::new(),
+            method: None,
             url: None,
             status: None,
             codes: Vec::new(),
@@ -155,12 +159,30 @@ impl Error {
         self
     }
 
+    /// Says of which request this is the outcome, unless that is known already.
+    pub(crate) fn by(mut self, method: &Method) -> Self {
+        self.0.method.get_or_insert_with(|| method.clone());
+        self
+    }
+
+    /// Blackens what was presented to the host, should its answer repeat it.
+    pub(crate) fn without<'s>(mut self, secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        // Shorter ones would blacken half the message and are no secrets.
+        for secret in secrets.into_iter().filter(|secret| secret.len() >= 4) {
+            let texts = self.0.codes.iter_mut().chain([&mut self.0.message]);
+            for text in texts.filter(|text| text.contains(secret)) {
+                *text = text.replace(secret, "****");
+            }
+        }
+        self
+    }
+
     pub(crate) fn patience(&self) -> Option<Patience> {
         self.0.patience
     }
 
-    /// How long the registry asked to be left alone.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
+    /// Returns how long the registry asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
@@ -179,6 +201,17 @@ impl Error {
     /// such as `MANIFEST_UNKNOWN`.
     pub fn codes(&self) -> impl Iterator<Item = &str> {
         self.0.codes.iter().map(String::as_str)
+    }
+
+    /// Returns what the host said about it, or what is wrong where the host said nothing; one line,
+    /// which may be empty.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Returns the method of the request that failed, such as `GET`.
+    pub fn method(&self) -> Option<&str> {
+        self.0.method.as_ref().map(Method::as_str)
     }
 
     /// Returns the address that was asked, without credentials and without what a query may hide.
@@ -276,6 +309,7 @@ impl fmt::Debug for Error {
         f.debug_struct("Error")
             .field("kind", &inner.kind)
             .field("display", &self.to_string())
+            .field("method", &inner.method)
             .field("url", &inner.url)
             .field("attempts", &inner.attempts)
             .field("hint", &inner.hint)

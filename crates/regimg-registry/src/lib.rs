@@ -73,7 +73,10 @@ mod config;
 
 mod blob;
 mod client;
+mod image;
 mod manifest;
+mod push;
+mod referrers;
 mod repository;
 mod tags;
 
@@ -83,6 +86,7 @@ mod session;
 
 mod envelope;
 mod link;
+mod paging;
 mod sync;
 mod transport;
 
@@ -95,6 +99,7 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
+pub use push::{Artifact, Pushed};
 pub use repository::RepositoryClient;
 pub use tags::TagPages;
-pub use transport::Proxy;
+pub use transport::{ClientIdentity, Proxy, RateLimit, ServerCertificates};

@@ -1,11 +1,10 @@
 //! Manifests: finding their digests, fetching and pushing them.
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use regimg_core::{
-    Digest, Identifier, Manifest, MediaType, ParseManifestErrorKind, Platform, RawManifest,
-};
+use regimg_core::{Digest, Identifier, MediaType, RawManifest};
 use url::Url;
 
 use crate::auth::scope::Scope;
@@ -13,8 +12,8 @@ use crate::session::{Answer, Call, Lane};
 use crate::transport::{Body, address};
 use crate::{Error, ErrorKind, RepositoryClient};
 
-/// Indexes within indexes that are followed.
-const MAX_DEPTH: usize = 8;
+/// Look-ups that are prepared at one time.
+const WINDOW: usize = 64;
 
 /// Every kind of manifest, in the order in which Go clients name them. Docker's first schema is
 /// among them so that the digests of old images can be found.
@@ -50,6 +49,32 @@ impl RepositoryClient {
     /// Asks by `HEAD`, which costs nothing where pulls are counted. Only when its answer is
     /// unusable the manifest is fetched and its bytes are hashed; a 429 is waited for instead.
     pub async fn digest(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
+        self.session().in_time(self.look_up(identifier)).await
+    }
+
+    /// Looks up many digests side by side, in no order; how many requests are under way at one
+    /// time is limited by [`Config::max_requests`](crate::Config::max_requests).
+    pub fn digests<I>(
+        &self,
+        identifiers: I,
+    ) -> impl Stream<Item = (Identifier, Result<Option<Digest>, Error>)> + use<I>
+    where
+        I: IntoIterator<Item = Identifier>,
+    {
+        let repository = self.clone();
+        let look_up = move |identifier: Identifier| {
+            let repository = repository.clone();
+            async move {
+                let digest = repository.digest(&identifier).await;
+                (identifier, digest)
+            }
+        };
+        stream::iter(identifiers)
+            .map(look_up)
+            .buffer_unordered(WINDOW)
+    }
+
+    async fn look_up(&self, identifier: &Identifier) -> Result<Option<Digest>, Error> {
         match self.head(identifier, Scope::pull(self.path())).await? {
             Head::Found(digest) => Ok(Some(digest)),
             Head::Missing => Ok(None),
@@ -69,60 +94,31 @@ impl RepositoryClient {
     /// [`ErrorKind::Digest`] for other bytes than asked for, [`ErrorKind::TooLarge`] beyond
     /// [`Config::max_manifest_bytes`](crate::Config::max_manifest_bytes).
     pub async fn manifest(&self, identifier: &Identifier) -> Result<RawManifest, Error> {
-        let answer = self.fetch(identifier).await?;
-        raw_manifest(&answer, identifier)
+        self.session()
+            .in_time(self.fetch_manifest(identifier))
+            .await
     }
 
-    /// Fetches the manifest of one image, walking from an index to the image for `platform`, over
-    /// indexes within indexes if need be. An image that is in no index is taken as it is.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::NoPlatform`] when an index has nothing for the platform; its source lists what
-    /// there is. [`ErrorKind::Unsupported`] for Docker's first schema.
-    pub async fn image(
+    pub(crate) async fn fetch_manifest(
         &self,
         identifier: &Identifier,
-        platform: &Platform,
     ) -> Result<RawManifest, Error> {
-        let manifest = self.manifest(identifier).await?;
-        self.image_in(manifest, platform).await
-    }
-
-    /// Walks from a manifest that was fetched before to the image for `platform`, as
-    /// [`image`](Self::image) does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`image`](Self::image).
-    pub async fn image_in(
-        &self,
-        mut manifest: RawManifest,
-        platform: &Platform,
-    ) -> Result<RawManifest, Error> {
-        for _ in 0..MAX_DEPTH {
-            let index = match self.parse(&manifest)? {
-                Manifest::Image(_) => return Ok(manifest),
-                Manifest::Index(index) => index,
-            };
-            let chosen = index.select(platform).map_err(|error| {
-                let message = format!("{} cannot be used here", self.repository());
-                Error::new(ErrorKind::NoPlatform, message).with_source(error)
-            })?;
-            manifest = self
-                .manifest(&Identifier::Digest(chosen.digest.clone()))
-                .await?;
-        }
-        let message = format!(
-            "{} has more than {MAX_DEPTH} indexes within indexes",
-            self.repository()
-        );
-        Err(Error::new(ErrorKind::NoPlatform, message))
+        let answer = self.fetch(identifier).await?;
+        raw_manifest(&answer, identifier)
     }
 
     /// Pushes a manifest under a tag or its digest, unless the registry has it there already.
     /// Everything that it refers to must have been pushed before.
     pub async fn push_manifest(
+        &self,
+        identifier: &Identifier,
+        manifest: &RawManifest,
+    ) -> Result<ManifestOutcome, Error> {
+        let pushed = self.head_and_put(identifier, manifest);
+        self.session().in_time(pushed).await
+    }
+
+    async fn head_and_put(
         &self,
         identifier: &Identifier,
         manifest: &RawManifest,
@@ -166,7 +162,7 @@ impl RepositoryClient {
         loop {
             let error = match self.session().exchange(&call).await {
                 Ok(response) => match response.status() {
-                    StatusCode::OK => return Ok(head_of(response.headers())),
+                    StatusCode::OK => return Ok(head_of(response.headers(), identifier)),
                     StatusCode::NOT_FOUND => return Ok(Head::Missing),
                     StatusCode::TOO_MANY_REQUESTS => response.into_error().await,
                     _ => return Ok(Head::Unusable),
@@ -177,7 +173,7 @@ impl RepositoryClient {
         }
     }
 
-    async fn fetch(&self, identifier: &Identifier) -> Result<Answer, Error> {
+    pub(crate) async fn fetch(&self, identifier: &Identifier) -> Result<Answer, Error> {
         let mut request = self
             .session()
             .transport()
@@ -197,25 +193,18 @@ impl RepositoryClient {
     async fn manifest_url(&self, identifier: &Identifier) -> Result<Url, Error> {
         self.url(&format!("manifests/{identifier}")).await
     }
-
-    fn parse(&self, manifest: &RawManifest) -> Result<Manifest, Error> {
-        manifest.parse().map_err(|error| {
-            let kind = match error.kind() {
-                ParseManifestErrorKind::Schema1 => ErrorKind::Unsupported,
-                _ => ErrorKind::Protocol,
-            };
-            let message = format!("{} has a manifest that cannot be used", self.repository());
-            Error::new(kind, message).with_source(error)
-        })
-    }
 }
 
 /// The digest is believed only from an answer that is complete otherwise too: registries that
-/// leave one of these headers out get the others wrong.
-fn head_of(headers: &HeaderMap) -> Head {
+/// leave one of these headers out get the others wrong. Nor is one believed that contradicts the
+/// digest that was asked for.
+fn head_of(headers: &HeaderMap, identifier: &Identifier) -> Head {
     let complete = headers.contains_key(CONTENT_TYPE) && headers.contains_key(CONTENT_LENGTH);
-    match announced(headers) {
-        Some(digest) if complete => Head::Found(digest),
+    match (announced(headers), identifier) {
+        (Some(digest), Identifier::Digest(asked)) if complete && digest == *asked => {
+            Head::Found(digest)
+        }
+        (Some(digest), Identifier::Tag(_)) if complete => Head::Found(digest),
         _ => Head::Unusable,
     }
 }

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::auth::challenge::Scheme;
 use crate::error::chain;
+use crate::transport::address::same_origin;
 use crate::transport::{Response, Transport};
 use crate::{Error, ErrorKind, PlainHttp};
 
@@ -44,7 +45,7 @@ async fn secure(transport: &Transport, registry: &Registry) -> Result<Endpoint, 
     let status = response.status();
     let is_final = status.is_success() || status.is_client_error();
     let agreed = response.url().scheme().to_owned();
-    let scheme = Scheme::of(response.headers());
+    let scheme = challenge(registry, &response);
     // Some registries do not know `/v2/` itself; what counts will be the answer to the request.
     let error = response.into_error().await;
     if !is_final || error.is_transient() {
@@ -77,16 +78,27 @@ async fn plain(transport: &Transport, registry: &Registry) -> Result<Endpoint, E
     if !matches!(response.status(), StatusCode::OK | StatusCode::UNAUTHORIZED) {
         return Err(response.into_error().await);
     }
-    let scheme = Scheme::of(response.headers());
+    let scheme = challenge(registry, &response);
     endpoint(registry, response.url().scheme(), scheme)
 }
 
 async fn ask(transport: &Transport, registry: &Registry, scheme: &str) -> Result<Response, Error> {
     let url = address(registry, scheme)?;
     transport.pass(&url).await;
-    transport
-        .send(&transport.outgoing(Method::GET, url), None)
-        .await
+    let mut request = transport.outgoing(Method::GET, url);
+    request.shows_identity = true;
+    transport.send(&request, None).await
+}
+
+/// A host that the greeting was redirected to may not say where the registry's password goes; the
+/// registry itself will, when it refuses a request.
+fn challenge(registry: &Registry, response: &Response) -> Scheme {
+    let base = address(registry, response.url().scheme());
+    if base.is_ok_and(|base| same_origin(&base, response.url())) {
+        Scheme::of(response.headers())
+    } else {
+        Scheme::None
+    }
 }
 
 fn address(registry: &Registry, scheme: &str) -> Result<Url, Error> {

@@ -8,7 +8,7 @@ use regimg_core::Repository;
 use url::Url;
 
 use crate::session::Session;
-use crate::{Error, ErrorKind, TagPages};
+use crate::{Error, ErrorKind, RateLimit, TagPages};
 
 /// Reads and writes one repository. Clones are cheap and share everything.
 #[derive(Clone)]
@@ -48,6 +48,14 @@ impl RepositoryClient {
             tags.extend(page.into_iter().filter(|tag| seen.insert(tag.clone())));
         }
         Ok(tags)
+    }
+
+    /// Returns how many requests the registry will still answer, as it said last; `None` before
+    /// the first answer, and from registries that do not say. When little is left, an event says
+    /// so once.
+    pub async fn rate_limit(&self) -> Option<RateLimit> {
+        let base = self.session.base().await.ok()?;
+        self.session.transport().rate_limit(&base)
     }
 
     pub(crate) fn session(&self) -> &Session {

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use regimg_core::{Digest, Registry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use crate::Error;
 use crate::auth::CredentialSource;
 use crate::auth::prover::{Proof, Prover};
 use crate::auth::scope::Scope;
 use crate::sync::lock;
+use crate::transport::limit::{Limit, Place};
 use crate::transport::{Outgoing, Response, Transport, address};
+use crate::{Error, ErrorKind};
 
 /// Everything known about one registry.
 pub(crate) struct Session {
@@ -22,8 +22,8 @@ pub(crate) struct Session {
     prover: Prover,
     /// Who pushes which blob at the moment.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    requests: Arc<Semaphore>,
-    transfers: Arc<Semaphore>,
+    requests: Arc<Limit>,
+    transfers: Arc<Limit>,
 }
 
 /// A request to the registry and what it must be allowed to do.
@@ -31,7 +31,7 @@ pub(crate) struct Session {
 pub(crate) struct Call<'a> {
     pub(crate) request: Outgoing<'a>,
     pub(crate) scopes: Vec<Scope>,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Lane<'a>,
 }
 
 /// An answer that was read to its end.
@@ -42,12 +42,12 @@ pub(crate) struct Answer {
 }
 
 /// Which limit a request counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lane<'a> {
     /// A short exchange.
     Request,
-    /// Part of a transfer, whose permit is held by the transfer itself.
-    Transfer,
+    /// Part of a transfer, which has a place of its own.
+    Transfer(&'a Place),
 }
 
 impl Session {
@@ -56,10 +56,9 @@ impl Session {
         registry: Registry,
         source: Arc<dyn CredentialSource>,
     ) -> Self {
-        let limit =
-            |permits: usize| Arc::new(Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)));
         let config = transport.config();
-        let (requests, transfers) = (limit(config.max_requests), limit(config.max_transfers));
+        let requests = Limit::new("requests", config.max_requests);
+        let transfers = Limit::new("transfers", config.max_transfers);
         Self {
             prover: Prover::new(transport.clone(), registry, source),
             transport,
@@ -82,13 +81,17 @@ impl Session {
         Ok(self.prover.endpoint().await?.base.clone())
     }
 
+    /// Does `work` within the time that the caller allowed.
+    pub(crate) fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        self.transport.in_time(self.registry().host(), work)
+    }
+
     /// Waits for one of the places among the transfers.
-    pub(crate) async fn transfer(&self) -> OwnedSemaphorePermit {
-        let transfers = self.transfers.clone();
-        transfers
-            .acquire_owned()
-            .await
-            .expect("this semaphore is never closed")
+    pub(crate) async fn transfer(&self) -> Place {
+        self.transfers.place().await
     }
 
     /// Returns the lock that whoever pushes this blob holds meanwhile.
@@ -158,8 +161,22 @@ impl Session {
         Err(self.prover.explain(response.into_error().await).await)
     }
 
-    /// Sends a request once, and a second time when it has to prove itself better.
+    /// Sends a request once, and again when it has to prove itself better: with a token for more,
+    /// or by a credential that its source has renewed meanwhile.
     pub(crate) async fn exchange(&self, call: &Call<'_>) -> Result<Response, Error> {
+        let used = self.prover.credential().await?;
+        let outcome = self.proven(call).await;
+        let is_refused = match &outcome {
+            Ok(response) => response.status() == StatusCode::UNAUTHORIZED,
+            Err(error) => error.kind() == ErrorKind::Unauthorized,
+        };
+        if is_refused && self.prover.renew(&used).await? {
+            return self.proven(call).await;
+        }
+        outcome
+    }
+
+    async fn proven(&self, call: &Call<'_>) -> Result<Response, Error> {
         let proof = self.prover.proof(call).await?;
         let response = self.dispatch(call, &proof).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -178,31 +195,52 @@ impl Session {
     }
 
     async fn dispatch(&self, call: &Call<'_>, proof: &Proof) -> Result<Response, Error> {
-        let permit = self.admission(call).await;
-        let mut response = self
-            .transport
-            .send(&call.request, proof.authorization())
-            .await?;
-        response.permit = permit;
+        let own = self.admission(call).await;
+        let mut request = call.request.clone();
+        request.shows_identity = address::same_origin(&request.url, &self.base().await?);
+        let sent = self.transport.send(&request, proof.authorization()).await;
+        let place = match call.lane {
+            Lane::Request => own.as_ref(),
+            Lane::Transfer(place) => Some(place),
+        };
+        if let Some(place) = place {
+            judge(place, &sent);
+        }
+        let mut response = sent?;
+        response.place = own;
         Ok(response)
     }
 
     /// Waits for the host's gate and for a place, both at one time.
-    async fn admission(&self, call: &Call<'_>) -> Option<OwnedSemaphorePermit> {
+    async fn admission(&self, call: &Call<'_>) -> Option<Place> {
         loop {
             self.transport.pass(&call.request.url).await;
-            if call.lane == Lane::Transfer {
+            if matches!(call.lane, Lane::Transfer(_)) {
                 return None;
             }
-            let permit = self
-                .requests
-                .clone()
-                .acquire_owned()
-                .await
-                .expect("this semaphore is never closed");
+            let place = self.requests.place().await;
             if self.transport.is_open(&call.request.url) {
-                return Some(permit);
+                return Some(place);
             }
         }
     }
+}
+
+/// Draws the lesson of one exchange for how many shall be under way.
+fn judge(place: &Place, sent: &Result<Response, Error>) {
+    match sent {
+        Ok(response) if is_complaint(response.status()) => place.complain(),
+        Ok(_) => place.praise(),
+        Err(error) if error.kind() == ErrorKind::Interrupted => place.complain(),
+        Err(_) => {}
+    }
+}
+
+fn is_complaint(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
 }

@@ -1,15 +1,15 @@
 //! Tag lists, page by page.
 
-use std::collections::HashSet;
-
-use http::{HeaderMap, Method, StatusCode};
+use futures_util::stream::{self, Stream};
+use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
 use crate::auth::scope::Scope;
+use crate::paging::Pages;
 use crate::session::{Call, Lane};
 use crate::transport::address;
-use crate::{Error, ErrorKind, RepositoryClient, link};
+use crate::{Error, ErrorKind, RepositoryClient};
 
 /// Bytes of one page: 1000 tags of 128 characters take a quarter of a megabyte, and there are
 /// registries that ignore the page size.
@@ -25,40 +25,69 @@ struct Wire {
 #[derive(Debug)]
 pub struct TagPages {
     repository: RepositoryClient,
-    next: Next,
-    seen: HashSet<Url>,
+    state: State,
 }
 
 #[derive(Debug)]
-enum Next {
-    First,
-    Page(Url),
-    End,
+enum State {
+    New,
+    Begun(Pages),
+    /// After an error: what is missing would not be noticed.
+    Broken,
 }
 
 impl TagPages {
     pub(crate) fn new(repository: RepositoryClient) -> Self {
         Self {
             repository,
-            next: Next::First,
-            seen: HashSet::new(),
+            state: State::New,
         }
     }
 
-    /// Fetches the next page, `None` after the last one. Tags come in the registry's order; they
-    /// are texts, because registries hold tags that the specification does not allow.
+    /// Fetches the next page, `None` after the last one and after an error. Tags come in the
+    /// registry's order; they are texts, because registries hold tags that the specification does
+    /// not allow.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] when there is no such repository, [`ErrorKind::Protocol`] when the
     /// pages go in circles or do not end, [`ErrorKind::Refused`] when one is on another host.
     pub async fn next(&mut self) -> Result<Option<Vec<String>>, Error> {
-        let url = match std::mem::replace(&mut self.next, Next::End) {
-            Next::First => self.first().await?,
-            Next::Page(url) => url,
-            Next::End => return Ok(None),
+        let state = std::mem::replace(&mut self.state, State::Broken);
+        let repository = self.repository.clone();
+        repository.session().in_time(self.go_on(state)).await
+    }
+
+    /// Makes a stream of the pages; it ends after an error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Vec<String>, Error>> + Send + 'static {
+        stream::try_unfold(self, |mut pages| async move {
+            Ok(pages.next().await?.map(|page| (page, pages)))
+        })
+    }
+
+    async fn go_on(&mut self, state: State) -> Result<Option<Vec<String>>, Error> {
+        let mut pages = match state {
+            State::New => self.first().await?,
+            State::Begun(pages) => pages,
+            State::Broken => return Ok(None),
         };
-        self.check_progress(&url)?;
+        let page = match pages.next()? {
+            Some(url) => Some(self.fetch(&mut pages, url).await?),
+            None => None,
+        };
+        self.state = State::Begun(pages);
+        Ok(page)
+    }
+
+    async fn first(&self) -> Result<Pages, Error> {
+        let mut url = self.repository.url("tags/list").await?;
+        let config = self.repository.session().transport().config();
+        let size = config.tag_page_size.to_string();
+        url.query_pairs_mut().append_pair("n", &size);
+        Ok(Pages::new("tag list", config.max_tag_pages, url))
+    }
+
+    async fn fetch(&self, pages: &mut Pages, url: Url) -> Result<Vec<String>, Error> {
         let session = self.repository.session();
         let call = Call {
             request: session.transport().outgoing(Method::GET, url),
@@ -67,70 +96,13 @@ impl TagPages {
         };
         let answer = session.read(&call, &[StatusCode::OK], PAGE_LIMIT).await?;
         let page: Wire = serde_json::from_slice(&answer.body).map_err(|error| {
-            let message = format!(
-                "the tag list of {} is not understood",
-                address::authority(&answer.url)
-            );
+            let host = address::authority(&answer.url);
+            let message = format!("the tag list of {host} is not understood");
             Error::new(ErrorKind::Protocol, message)
                 .at(&answer.url)
                 .with_source(error)
         })?;
-        if let Some(url) = following(&answer.headers, &answer.url)? {
-            self.next = Next::Page(url);
-        }
-        Ok(Some(page.tags.unwrap_or_default()))
+        pages.learn(&answer.headers, &answer.url)?;
+        Ok(page.tags.unwrap_or_default())
     }
-
-    async fn first(&self) -> Result<Url, Error> {
-        let mut url = self.repository.url("tags/list").await?;
-        let size = self.repository.session().transport().config().tag_page_size;
-        url.query_pairs_mut().append_pair("n", &size.to_string());
-        Ok(url)
-    }
-
-    fn check_progress(&mut self, url: &Url) -> Result<(), Error> {
-        let limit = self.repository.session().transport().config().max_tag_pages;
-        let error = |what: &str| {
-            Error::new(
-                ErrorKind::Protocol,
-                format!("the tag list of {} {what}", address::authority(url)),
-            )
-            .at(url)
-        };
-        if !self.seen.insert(url.clone()) {
-            return Err(error("goes in circles"));
-        }
-        if self.seen.len() > limit {
-            return Err(error(&format!("does not end within {limit} pages")));
-        }
-        Ok(())
-    }
-}
-
-/// The cursor is the registry's business and followed as it stands, on the same host only.
-fn following(headers: &HeaderMap, from: &Url) -> Result<Option<Url>, Error> {
-    let Some(target) = link::next(headers) else {
-        return Ok(None);
-    };
-    let host = address::authority(from);
-    let url = from.join(&target).map_err(|error| {
-        let message = format!("the next page of tags of {host} has no address");
-        Error::new(ErrorKind::Protocol, message)
-            .at(from)
-            .with_source(error)
-    })?;
-    let mut url = address::with_agreed_scheme(url, from);
-    if !address::same_origin(&url, from) {
-        let message = format!(
-            "{host} has its next page of tags elsewhere, at {}",
-            address::redacted(&url)
-        );
-        return Err(Error::new(ErrorKind::Refused, message).at(from));
-    }
-    if !url.path().starts_with("/v2/") {
-        // Compat: Nexus names the path that it has behind its own proxy, which nobody can
-        // reach (https://github.com/sonatype/nexus-public/issues/1011).
-        url.set_path(from.path());
-    }
-    Ok(Some(url))
 }

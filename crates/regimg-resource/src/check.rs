@@ -3,6 +3,7 @@
 mod created;
 mod follow;
 mod lookups;
+mod nearest;
 mod plan;
 mod select;
 

@@ -17,7 +17,7 @@ use crate::{Cursor, Resolved, Version, scheme::Ranked};
 pub struct Candidates {
     pub(crate) rule: Rule,
     /// In the order in which aliases are decided: as listed, but the cursor's tag first.
-    pub(crate) candidates: Vec<Candidate>,
+    pub(crate) wanted: Vec<Candidate>,
     /// The first candidate's digest, if it is known from the cursor.
     known: Option<Digest>,
     /// What the cursor left out, highest version first; empty if nobody will ask.
@@ -62,7 +62,7 @@ impl Candidates {
     pub(crate) fn new(rule: Rule) -> Self {
         Self {
             rule,
-            candidates: Vec::new(),
+            wanted: Vec::new(),
             known: None,
             skipped: Vec::new(),
             bare: None,
@@ -79,7 +79,7 @@ impl Candidates {
     }
 
     fn position(&self, cursor: &Cursor) -> Option<usize> {
-        let mut candidates = self.candidates.iter();
+        let mut candidates = self.wanted.iter();
         candidates
             .position(|candidate| candidate.tag == cursor.tag)
             .filter(|_| self.rule != Rule::AsListed)
@@ -95,14 +95,15 @@ impl Candidates {
         let Some(position) = self.position(cursor) else {
             return self;
         };
-        let current = self.candidates.remove(position);
+        let current = self.wanted.remove(position);
+        self.known = None;
         let Some(digest) = digest else {
             return self;
         };
         if cursor.digest.as_ref() == Some(&digest) {
             self.skip_below(&current);
         }
-        self.candidates.insert(0, current);
+        self.wanted.insert(0, current);
         self.known = Some(digest);
         self
     }
@@ -110,12 +111,13 @@ impl Candidates {
     /// Skips what is not above `current`.
     fn skip_below(&mut self, current: &Candidate) {
         let above = |candidate: &Candidate| self.rule.wants(candidate.cmp_precedence(current));
-        let candidates = std::mem::take(&mut self.candidates);
+        let candidates = std::mem::take(&mut self.wanted);
         let (above, mut skipped) = candidates.into_iter().partition::<Vec<_>, _>(above);
-        self.candidates = above;
+        self.wanted = above;
         if self.bare.is_some() {
             skipped.sort_by(|left, right| right.cmp_order(left));
-            self.skipped = skipped.into_iter().map(|skipped| skipped.tag).collect();
+            let skipped = skipped.into_iter().map(|skipped| skipped.tag);
+            self.skipped.extend(skipped);
         }
     }
 
@@ -123,7 +125,7 @@ impl Candidates {
     /// order that matters: they may all be asked for at once.
     pub fn tags(&self) -> impl Iterator<Item = &Tag> {
         let known = usize::from(self.known.is_some());
-        let candidates = self.candidates[known..].iter();
+        let candidates = self.wanted[known..].iter();
         candidates.map(|candidate| &candidate.tag).chain(&self.bare)
     }
 
@@ -138,7 +140,7 @@ impl Candidates {
     pub fn resolve(self, digests: &BTreeMap<Tag, Digest>) -> Resolved {
         let mut known = self.known;
         let digest = |tag: &Tag| known.take().or_else(|| digests.get(tag).cloned());
-        let mut found: Vec<Found> = Found::all(self.candidates, digest);
+        let mut found: Vec<Found> = Found::all(self.wanted, digest);
         if self.rule == Rule::OnePerImage {
             found = one_per_image(found);
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use regimg_core::Tag;
 
 use crate::{
-    Candidates, Cursor, Policy,
+    Candidates, Cursor, Policy, Refusal,
     candidates::{Candidate, Rule},
     scheme::Ranked,
 };
@@ -43,7 +43,7 @@ impl Policy {
     /// Returns what the cursor stands for if something may be left out because of it.
     fn least(&self, cursor: &Cursor) -> Option<Candidate> {
         cursor.digest.as_ref()?;
-        match self.pick(cursor.tag.as_str())? {
+        match self.pick(cursor.tag.as_str()).ok()? {
             Pick::Version(version) => Some(Candidate {
                 tag: cursor.tag.clone(),
                 version: Some(version),
@@ -53,17 +53,22 @@ impl Policy {
     }
 
     /// Decides about one tag.
-    fn pick(&self, tag: &str) -> Option<Pick> {
+    pub(crate) fn pick(&self, tag: &str) -> Result<Pick, Refusal> {
         let pick = match self {
             // Compat: with a constraint, the tag named after no version is not wanted.
-            Self::Versions(policy) if tag == policy.bare() => {
-                policy.constraint.is_none().then_some(Pick::Bare)
-            }
-            Self::Versions(policy) => policy.version(tag).map(Pick::Version),
-            Self::Captures(policy) => policy.version(tag).map(Pick::Version),
-            Self::Matches(policy) => policy.pattern.is_match(tag).then_some(Pick::Match),
+            Self::Versions(policy) if tag == policy.bare() => match policy.constraint {
+                None => Pick::Bare,
+                Some(_) => return Err(Refusal::NoVersion),
+            },
+            Self::Versions(policy) => Pick::Version(policy.version(tag)?),
+            Self::Captures(policy) => Pick::Version(policy.version(tag)?),
+            Self::Matches(policy) if policy.pattern.is_match(tag) => Pick::Match,
+            Self::Matches(_) => return Err(Refusal::NoMatch),
         };
-        pick.filter(|_| !self.excludes(tag))
+        if self.excludes(tag) {
+            return Err(Refusal::Excluded);
+        }
+        Ok(pick)
     }
 
     fn excludes(&self, tag: &str) -> bool {
@@ -78,7 +83,7 @@ impl Policy {
 }
 
 /// Why a tag is picked.
-enum Pick {
+pub(crate) enum Pick {
     Version(Ranked),
     Bare,
     Match,
@@ -125,10 +130,10 @@ impl Listing<'_> {
     /// Takes the tags of one page, in their order, and returns those of which the digest
     /// is needed whatever is still to come. No tag is returned twice.
     pub fn add<T: AsRef<str>>(&mut self, page: impl IntoIterator<Item = T>) -> Vec<&Tag> {
-        let known = self.candidates.candidates.len();
+        let known = self.candidates.wanted.len();
         let bare_is_known = self.candidates.bare.is_some();
         page.into_iter().for_each(|tag| self.take(tag.as_ref()));
-        let new = self.candidates.candidates[known..].iter();
+        let new = self.candidates.wanted[known..].iter();
         let certain = new.filter(|candidate| self.is_certain(candidate));
         let bare = self.candidates.bare.iter().filter(|_| !bare_is_known);
         certain
@@ -143,7 +148,7 @@ impl Listing<'_> {
     }
 
     fn take(&mut self, text: &str) {
-        let Some(pick) = self.policy.pick(text) else {
+        let Ok(pick) = self.policy.pick(text) else {
             return;
         };
         if !self.seen.insert(text.into()) {
@@ -161,7 +166,7 @@ impl Listing<'_> {
                 return;
             }
         };
-        self.candidates.candidates.push(Candidate { tag, version });
+        self.candidates.wanted.push(Candidate { tag, version });
     }
 
     fn is_certain(&self, candidate: &Candidate) -> bool {

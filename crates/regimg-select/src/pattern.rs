@@ -9,6 +9,7 @@ mod node;
 mod parser;
 mod program;
 mod repeat;
+mod stack;
 mod unicode;
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -48,10 +49,12 @@ use program::Program;
 /// | `\101`, `\x{41}` | `A` |
 /// | `(?x)`, `\u0041`, `\p{Alphabetic}` | errors |
 ///
-/// Memory is bounded: a pattern that would need more than about 64 MiB (or several times
-/// that for text beyond ASCII, for which it is prepared when such a text first comes) is
-/// refused as too large. Characters are classified by the Unicode version of the `regex`
-/// crate.
+/// Memory is bounded: a pattern is refused as too large if reading it would take more than
+/// about 100 MiB, as one of 250,000 characters does, or its program more than 64 MiB. Text
+/// beyond ASCII needs a program of its own, which is made when such text first comes and
+/// takes up to 250 MiB. A pattern with more than a dozen groups is read on a thread with a
+/// stack of its own. Characters are classified by
+/// the Unicode version of the `regex` crate.
 ///
 /// [`regexp`]: https://pkg.go.dev/regexp/syntax
 #[derive(Clone)]
@@ -67,7 +70,7 @@ impl Pattern {
     ///
     /// [`ParsePatternErrorKind`] lists them; they are Go's.
     pub fn parse(text: &str) -> Result<Self, ParsePatternError> {
-        let program = parser::parse(text).and_then(|parsed| Program::new(parsed.node));
+        let program = stack::enough_for(text, || Program::new(parser::parse(text)?.node));
         Ok(Self {
             text: text.into(),
             program: Arc::new(program.map_err(|fault| ParsePatternError::new(fault, text))?),
@@ -85,7 +88,7 @@ impl Pattern {
     }
 }
 
-/// A pattern with a group named `version`: `^build-(?P<version>\d+\.\d+)-linux$`.
+/// A pattern with groups named `version`, at most 16 of them: `^build-(?P<version>\d+\.\d+)-linux$`.
 ///
 /// ```
 /// use regimg_select::VersionPattern;
@@ -109,11 +112,15 @@ impl VersionPattern {
     ///
     /// # Errors
     ///
-    /// [`ParsePatternErrorKind`] lists them.
+    /// [`ParsePatternErrorKind`] lists them. Capturing takes memory, so a pattern is too
+    /// large if its program takes more than 2 MiB.
     pub fn parse(text: &str) -> Result<Self, ParsePatternError> {
-        let captures = parser::parse(text).and_then(|parsed| match parsed.version_groups {
-            0 => Err(Fault::NoVersionGroup),
-            groups => program::Captures::new(parsed.node, groups),
+        let captures = stack::enough_for(text, || {
+            let parsed = parser::parse(text)?;
+            match parsed.version_groups {
+                0 => Err(Fault::NoVersionGroup),
+                groups => program::Captures::new(&parsed.node, groups),
+            }
         });
         Ok(Self {
             text: text.into(),

@@ -1,6 +1,6 @@
 //! Which tags are wanted.
 
-use crate::{Constraint, Pattern, Scheme, VersionPattern, scheme::Ranked, variant};
+use crate::{Constraint, Pattern, Refusal, Scheme, VersionPattern, scheme::Ranked, variant};
 
 /// Says which tags are wanted and in which order.
 ///
@@ -103,32 +103,37 @@ impl CapturePolicy {
         }
     }
 
-    pub(crate) fn version(&self, tag: &str) -> Option<Ranked> {
-        let version = self.scheme.parse(self.pattern.version(tag)?)?;
-        within(&version, self.max_integer).then_some(version)
+    /// Reads the version in `tag`, if it is a wanted one.
+    pub(crate) fn version(&self, tag: &str) -> Result<Ranked, Refusal> {
+        let text = self.pattern.version(tag).ok_or(Refusal::NoMatch)?;
+        let version = self.scheme.parse(text).ok_or(Refusal::NoVersion)?;
+        within(version, self.max_integer)
     }
 }
 
 impl VersionPolicy {
     /// Returns the tag that is named after no version.
     pub(crate) fn bare(&self) -> &str {
-        variant::bare(self.variant())
+        variant::bare(self.suffix())
     }
 
     /// Reads the version in `tag`, if it is a wanted one.
-    pub(crate) fn version(&self, tag: &str) -> Option<Ranked> {
-        let text = variant::strip(tag, self.variant())?;
-        let version = self.scheme.parse(text)?;
-        let wanted = within(&version, self.max_integer)
-            && self.pre_releases.want(version.pre_release())
-            && self
-                .constraint
-                .as_ref()
-                .is_none_or(|constraint| version.satisfies(constraint));
-        wanted.then_some(version)
+    pub(crate) fn version(&self, tag: &str) -> Result<Ranked, Refusal> {
+        let text = variant::strip(tag, self.suffix()).ok_or(Refusal::OtherVariant)?;
+        let version = self.scheme.parse(text).ok_or(Refusal::NoVersion)?;
+        let version = within(version, self.max_integer)?;
+        if !self.pre_releases.want(version.pre_release()) {
+            return Err(Refusal::PreRelease);
+        }
+        let mut constraint = self.constraint.iter();
+        if constraint.all(|constraint| version.satisfies(constraint)) {
+            Ok(version)
+        } else {
+            Err(Refusal::Constraint)
+        }
     }
 
-    fn variant(&self) -> &str {
+    fn suffix(&self) -> &str {
         self.variant.as_deref().unwrap_or_default()
     }
 }
@@ -148,9 +153,9 @@ impl PreReleases {
     }
 }
 
-fn within(version: &Ranked, max_integer: Option<u64>) -> bool {
+fn within(version: Ranked, max_integer: Option<u64>) -> Result<Ranked, Refusal> {
     match (version.plain_integer(), max_integer) {
-        (Some(integer), Some(max)) => integer <= max,
-        _ => true,
+        (Some(integer), Some(max)) if integer > max => Err(Refusal::TooGreat),
+        _ => Ok(version),
     }
 }

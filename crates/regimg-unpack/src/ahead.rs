@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use crate::decompress::{Decoded, Decoder};
+use crate::options::Limits;
 
 /// Bytes in one buffer, and how many of them are on their way at most: 16 MiB together.
 /// More buys nothing, since what stands ready is read faster than files are written.
@@ -32,14 +33,19 @@ pub(crate) struct Ahead {
 impl Ahead {
     /// Starts the thread. It ends with the last layer, with the first error, or soon after
     /// `Ahead` is dropped: at its next buffer, since a reader cannot be interrupted.
-    pub(crate) fn start<R, I>(layers: I) -> io::Result<Self>
+    pub(crate) fn start<R, I>(layers: I, limits: &Limits) -> io::Result<Self>
     where
         R: Read,
         I: Iterator<Item = R> + Send + 'static,
     {
         let (sender, messages) = sync_channel(BUFFERS);
         let (emptied, empty) = channel();
-        let work = Work { sender, empty };
+        let limits = limits.clone();
+        let work = Work {
+            sender,
+            empty,
+            limits,
+        };
         thread::Builder::new()
             .name("decompress".to_owned())
             .spawn(move || work.run(layers))?;
@@ -61,6 +67,7 @@ impl Ahead {
 struct Work {
     sender: SyncSender<Message>,
     empty: Receiver<Vec<u8>>,
+    limits: Limits,
 }
 
 /// Nobody listens any more.
@@ -79,7 +86,7 @@ impl Work {
     }
 
     fn decompress(&self, layer: impl Read) -> Result<io::Result<()>, Hung> {
-        let mut decoder = match Decoder::new(layer) {
+        let mut decoder = match Decoder::new(layer, &self.limits) {
             Ok(decoder) => decoder,
             Err(error) => return Ok(Err(error)),
         };

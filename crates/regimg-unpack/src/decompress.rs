@@ -2,19 +2,21 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
 use crate::error::Error;
+use crate::options::Limits;
+use crate::source::{Source, unmark};
 
-/// How much is asked of the caller's reader at a time.
-const SOURCE_BUFFER: usize = 256 * 1024;
 /// How much an archive's reader has before it.
 const ARCHIVE_BUFFER: usize = 256 * 1024;
-/// The largest window that a zstd frame may ask for, as a power of two: 128 MiB, zstd's own
-/// limit for decoders that were told nothing else.
-const WINDOW_LOG_MAX: u32 = 27;
+/// How much an archive may have before its ratio to the layer's bytes matters: the first
+/// blocks of an honest one are full of zeros, and those of a small one no danger.
+const RATIO_MATTERS: u64 = 16 * 1024 * 1024;
+/// What every gzip member begins with (RFC 1952, 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A layer's archive, decompressed as it is read.
 #[derive(Debug)]
@@ -22,11 +24,9 @@ pub(crate) struct Decompressed<R: Read>(BufReader<Decoder<R>>);
 
 impl<R: Read> Decompressed<R> {
     /// Looks at the first bytes: they decide, whatever a media type says.
-    pub(crate) fn new(layer: R) -> io::Result<Self> {
-        Ok(Self(BufReader::with_capacity(
-            ARCHIVE_BUFFER,
-            Decoder::new(layer)?,
-        )))
+    pub(crate) fn new(layer: R, limits: &Limits) -> io::Result<Self> {
+        let decoder = Decoder::new(layer, limits)?;
+        Ok(Self(BufReader::with_capacity(ARCHIVE_BUFFER, decoder)))
     }
 }
 
@@ -59,151 +59,212 @@ impl<R: Read> BufRead for Decompressed<R> {
     }
 }
 
-type Source<R> = Chain<Cursor<Vec<u8>>, BufReader<Marked<R>>>;
-
 /// Decompresses by what the data is: gzip, zstd or nothing of the kind.
-pub(crate) enum Decoder<R: Read> {
+pub(crate) struct Decoder<R: Read> {
+    format: Format<R>,
+    limits: Limits,
+    produced: u64,
+}
+
+enum Format<R: Read> {
     Plain(Source<R>),
-    Gzip(Gzip<Source<R>>),
+    Gzip(Box<Gzip<R>>),
     Zstd(zstd::Decoder<'static, Source<R>>),
 }
 
 impl<R: Read> fmt::Debug for Decoder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Plain(_) => "Plain",
-            Self::Gzip(_) => "Gzip",
-            Self::Zstd(_) => "Zstd",
+        f.write_str(match self.format {
+            Format::Plain(_) => "Plain",
+            Format::Gzip(_) => "Gzip",
+            Format::Zstd(_) => "Zstd",
         })
     }
 }
 
 impl<R: Read> Decoder<R> {
-    pub(crate) fn new(layer: R) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(SOURCE_BUFFER, Marked(layer));
-        let mut magic = Vec::with_capacity(4);
-        reader.by_ref().take(4).read_to_end(&mut magic)?;
-        let (is_gzip, is_zstd) = (magic.starts_with(&[0x1f, 0x8b]), is_zstd(&magic));
-        let source = Cursor::new(magic).chain(reader);
-        Ok(if is_gzip {
-            Self::Gzip(Gzip::new(source))
+    pub(crate) fn new(layer: R, limits: &Limits) -> io::Result<Self> {
+        let mut source = Source::new(layer);
+        let magic = source.peek(4)?;
+        let (is_gzip, is_zstd) = (magic.starts_with(&GZIP), is_zstd(magic));
+        let format = if is_gzip {
+            Format::Gzip(Box::new(Gzip::new(source)))
         } else if is_zstd {
             let mut decoder = zstd::Decoder::with_buffer(source)?;
-            decoder.window_log_max(WINDOW_LOG_MAX)?;
-            Self::Zstd(decoder)
+            decoder.window_log_max(window_log(limits.window))?;
+            Format::Zstd(decoder)
         } else {
-            Self::Plain(source)
+            Format::Plain(source)
+        };
+        Ok(Self {
+            format,
+            limits: limits.clone(),
+            produced: 0,
         })
     }
 
     pub(crate) fn trailing(&self) -> u64 {
-        match self {
-            Self::Gzip(gzip) => gzip.trailing,
-            Self::Plain(_) | Self::Zstd(_) => 0,
+        match &self.format {
+            Format::Gzip(gzip) => gzip.trailing,
+            Format::Plain(_) | Format::Zstd(_) => 0,
         }
+    }
+
+    fn received(&self) -> u64 {
+        match &self.format {
+            Format::Plain(source) => source.received(),
+            Format::Gzip(gzip) => gzip.received(),
+            Format::Zstd(decoder) => decoder.get_ref().received(),
+        }
+    }
+
+    fn within_ratio(&self) -> io::Result<()> {
+        let ratio = self.limits.ratio;
+        let most = self.received().saturating_mul(ratio).max(RATIO_MATTERS);
+        if self.produced > most {
+            return Err(limit(format!(
+                "layer grows to more than {ratio} times its compressed size"
+            )));
+        }
+        Ok(())
     }
 }
 
 impl<R: Read> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(source) => source.read(buffer),
-            Self::Gzip(gzip) => gzip.read(buffer),
-            Self::Zstd(decoder) => decoder.read(buffer),
-        }
+        let count = match &mut self.format {
+            Format::Plain(source) => source.read(buffer),
+            Format::Gzip(gzip) => gzip.read(buffer),
+            Format::Zstd(decoder) => decoder
+                .read(buffer)
+                .map_err(|error| name_window(error, self.limits.window)),
+        }?;
+        self.produced += count as u64;
+        self.within_ratio()?;
+        Ok(count)
     }
 }
 
 /// A frame, or a skippable frame before one (RFC 8878, 3.1).
 fn is_zstd(magic: &[u8]) -> bool {
-    magic == [0x28, 0xb5, 0x2f, 0xfd] || matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
+    magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])
+        || matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}
+
+/// Returns a window's size as zstd wants it told: as a power of two, of which the library
+/// knows those from 2^10 to 2^31.
+fn window_log(bytes: u64) -> u32 {
+    bytes.max(1).ilog2().clamp(10, 31)
+}
+
+/// Says which limit is meant, which zstd does not know by our name.
+fn name_window(error: io::Error, window: u64) -> io::Error {
+    if error.to_string().contains("too much memory") {
+        return limit(format!(
+            "zstd frame wants a window of more than {window} bytes"
+        ));
+    }
+    error
 }
 
 /// Members one after another, as `pigz -i` and eStargz write them, each with its own sum.
-pub(crate) struct Gzip<R> {
-    /// `None` once the last member has ended.
-    member: Option<GzDecoder<R>>,
+struct Gzip<R> {
+    /// The current member, or the last one; `None` only while one takes another's place.
+    member: Option<GzDecoder<Source<R>>>,
+    has_ended: bool,
     trailing: u64,
 }
 
-impl<R: BufRead> Gzip<R> {
-    fn new(source: R) -> Self {
+impl<R: Read> Gzip<R> {
+    fn new(source: Source<R>) -> Self {
         Self {
             member: Some(GzDecoder::new(source)),
+            has_ended: false,
             trailing: 0,
         }
     }
 
+    fn received(&self) -> u64 {
+        let member = self.member.as_ref();
+        member.map_or(0, |member| member.get_ref().received())
+    }
+
     /// Goes on with the next member, if what follows begins like one. Anything else is
     /// padding or nobody's business, and is read because it belongs to the layer's digest.
-    fn next_member(&mut self, mut source: R) -> io::Result<()> {
-        if source.fill_buf()?.first() == Some(&0x1f) {
-            self.member = Some(GzDecoder::new(source));
+    fn next_member(&mut self) -> io::Result<()> {
+        let Some(mut member) = self.member.take() else {
             return Ok(());
+        };
+        if member.get_mut().peek(GZIP.len())?.starts_with(&GZIP) {
+            member = GzDecoder::new(member.into_inner());
+        } else {
+            self.has_ended = true;
+            self.trailing = count_trailing(member.get_mut())?;
         }
-        loop {
-            let rest = source.fill_buf()?;
-            if rest.is_empty() {
-                return Ok(());
-            }
-            let count = rest.len();
-            self.trailing += rest.iter().map(|&byte| u64::from(byte != 0)).sum::<u64>();
-            source.consume(count);
-        }
+        self.member = Some(member);
+        Ok(())
     }
 }
 
-impl<R: BufRead> Read for Gzip<R> {
+/// Reads to the end and counts what is no padding.
+fn count_trailing(source: &mut impl BufRead) -> io::Result<u64> {
+    let mut trailing = 0;
+    loop {
+        let rest = source.fill_buf()?;
+        let count = rest.len();
+        if count == 0 {
+            return Ok(trailing);
+        }
+        trailing += rest.iter().map(|&byte| u64::from(byte != 0)).sum::<u64>();
+        source.consume(count);
+    }
+}
+
+impl<R: Read> Read for Gzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        while let Some(member) = &mut self.member {
+        while !self.has_ended {
+            let Some(member) = &mut self.member else {
+                break;
+            };
             let count = member.read(buffer)?;
             if count > 0 {
                 return Ok(count);
             }
-            if let Some(ended) = self.member.take() {
-                self.next_member(ended.into_inner())?;
-            }
+            self.next_member()?;
         }
         Ok(0)
     }
 }
 
-/// The caller's reader, its errors marked: they are not the data's fault.
+/// A limit that the compressed bytes exceed.
 #[derive(Debug)]
-pub(crate) struct Marked<R>(R);
+struct LimitExceeded(String);
 
-impl<R: Read> Read for Marked<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted => error,
-            kind => io::Error::new(kind, SourceError(error)),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct SourceError(io::Error);
-
-impl fmt::Display for SourceError {
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&self.0)
     }
 }
 
-impl StdError for SourceError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
-    }
+impl StdError for LimitExceeded {}
+
+fn limit(message: String) -> io::Error {
+    io::Error::other(LimitExceeded(message))
 }
 
-/// Tells the caller's reader that failed from data that cannot be decompressed.
+/// Tells the caller's reader that failed from data that cannot be decompressed, and both
+/// from data that is too much.
 pub(crate) fn classify(error: io::Error) -> Error {
+    let error = match unmark(error) {
+        Ok(error) => return Error::source("cannot read the layer", error),
+        Err(error) => error,
+    };
     let kind = error.kind();
-    match error.downcast::<SourceError>() {
-        Ok(SourceError(error)) => Error::source("cannot read the layer", error),
+    match error.downcast::<LimitExceeded>() {
+        Ok(LimitExceeded(message)) => Error::limit(message),
         Err(error) if kind == io::ErrorKind::UnexpectedEof => {
             Error::compression("compressed data ends early", error)
         }

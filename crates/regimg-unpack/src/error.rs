@@ -17,8 +17,14 @@ pub enum ErrorKind {
     Compression,
     /// The archive is damaged, cut short, or says something that no file can be.
     Archive,
-    /// A limit of [`Limits`](crate::Limits) was exceeded.
+    /// A limit of [`Limits`](crate::Limits) was exceeded, or one of those that archives have
+    /// by themselves: 1 MiB for an extended header, 65,536 regions for a file with holes.
     Limit,
+    /// The archive is whole, but not the one that [`Options::diff_ids`] names, or there are
+    /// more or fewer layers than names.
+    ///
+    /// [`Options::diff_ids`]: crate::Options::diff_ids
+    Digest,
     /// The operating system refused: no space, no permission, a name too long.
     System,
 }
@@ -26,9 +32,10 @@ pub enum ErrorKind {
 /// Why a layer could not be applied. The directory is then in an undefined state,
 /// though nothing outside it has been touched: remove it.
 ///
-/// `Display` names the layer (counted from one), the entry and the operation; the
-/// operating system's or the reader's own error is the [`source`](StdError::source).
-/// Names are printed quoted and escaped, whatever bytes they hold.
+/// `Display` names the layer (counted from one), the entry, the operation and the system
+/// call; the operating system's or the reader's own error is the
+/// [`source`](StdError::source). Names are printed quoted and escaped, whatever bytes they
+/// hold.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
@@ -37,6 +44,7 @@ struct Inner {
     layer: Option<usize>,
     path: Option<Vec<u8>>,
     message: Cow<'static, str>,
+    call: Option<&'static str>,
     source: Option<io::Error>,
 }
 
@@ -56,6 +64,11 @@ impl Error {
         self.0.path.as_deref()
     }
 
+    /// Returns the name of the system call that was refused, such as `openat`, if one was.
+    pub fn system_call(&self) -> Option<&'static str> {
+        self.0.call
+    }
+
     fn new(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
@@ -66,6 +79,7 @@ impl Error {
             layer: None,
             path: None,
             message: message.into(),
+            call: None,
             source,
         }))
     }
@@ -78,6 +92,10 @@ impl Error {
         Self::new(ErrorKind::Limit, message, None)
     }
 
+    pub(crate) fn digest(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Digest, message, None)
+    }
+
     pub(crate) fn compression(message: impl Into<Cow<'static, str>>, source: io::Error) -> Self {
         Self::new(ErrorKind::Compression, message, Some(source))
     }
@@ -86,8 +104,10 @@ impl Error {
         Self::new(ErrorKind::Source, message, Some(source))
     }
 
-    pub(crate) fn system(operation: impl Into<Cow<'static, str>>, errno: Errno) -> Self {
-        Self::new(ErrorKind::System, operation, Some(errno.into()))
+    pub(crate) fn system(operation: impl Into<Cow<'static, str>>, refused: Refused) -> Self {
+        let mut error = Self::new(ErrorKind::System, operation, Some(refused.errno.into()));
+        error.0.call = Some(refused.call);
+        error
     }
 
     /// Names the entry, unless a more precise one has been named.
@@ -102,14 +122,32 @@ impl Error {
     }
 }
 
-/// Names the operation that the system refused.
+/// A system call that was refused, and why.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused {
+    pub(crate) call: &'static str,
+    pub(crate) errno: Errno,
+}
+
+/// Names the system call that a result is of.
+pub(crate) trait Calling<T> {
+    fn calling(self, call: &'static str) -> Result<T, Refused>;
+}
+
+impl<T> Calling<T> for Result<T, Errno> {
+    fn calling(self, call: &'static str) -> Result<T, Refused> {
+        self.map_err(|errno| Refused { call, errno })
+    }
+}
+
+/// Names the operation that could not be done.
 pub(crate) trait Doing<T> {
     fn doing(self, operation: &'static str) -> Result<T, Error>;
 }
 
-impl<T> Doing<T> for Result<T, Errno> {
+impl<T> Doing<T> for Result<T, Refused> {
     fn doing(self, operation: &'static str) -> Result<T, Error> {
-        self.map_err(|errno| Error::system(operation, errno))
+        self.map_err(|refused| Error::system(operation, refused))
     }
 }
 
@@ -121,7 +159,11 @@ impl fmt::Display for Error {
         if let Some(path) = &self.0.path {
             write!(f, "entry {}: ", Quoted(path))?;
         }
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match self.0.call {
+            Some(call) => write!(f, " ({call})"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod progress;
 mod root;
 
 mod apply;
+mod names;
 mod path;
 mod proc;
 mod remove;
@@ -13,6 +14,7 @@ mod walk;
 
 mod ahead;
 mod decompress;
+mod source;
 mod tar;
 
 pub use apply::{apply, apply_all};

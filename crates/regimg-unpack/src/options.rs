@@ -1,5 +1,7 @@
 //! What a caller can choose.
 
+use regimg_core::Digest;
+
 /// How to apply layers. The default is what a container engine does: everything that the
 /// archive says, except for devices, and owners only as root.
 ///
@@ -19,6 +21,13 @@ pub struct Options {
     pub devices: Devices,
     /// How much to take before calling it an attack.
     pub limits: Limits,
+    /// Whether to wait, at the end, until everything is on the disk. Off: files of an image
+    /// can be had again, and waiting costs more than unpacking.
+    pub durable: bool,
+    /// The digests that the layers' archives must have uncompressed, the lowest first: an
+    /// image configuration's `rootfs.diff_ids`. `None` computes none, since a layer's own
+    /// digest, of its compressed bytes, is checked more cheaply by whoever reads them.
+    pub diff_ids: Option<Vec<Digest>>,
 }
 
 /// Whether files get the owners that the archive names.
@@ -48,15 +57,22 @@ pub enum Devices {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Entries in a layer; 20 million.
+    /// Entries in a layer, and directories that are made because an entry needs them;
+    /// 20 million.
     pub entries: u64,
     /// Bytes of a name or of a link's target; 64 KiB.
     pub name: usize,
     /// Bytes of all extended attributes of one entry, names included; 512 KiB.
     pub xattrs: usize,
-    /// Uncompressed bytes of a layer's archive, and of its files if that is more, as for
-    /// sparse files it can be; 2^63 - 1, so none but the disk's own.
+    /// Uncompressed bytes of a layer's archive; and of its files with their holes, which the
+    /// archive has no bytes for. 2^63 - 1, so none but the disk's own.
     pub bytes: u64,
+    /// Uncompressed bytes for each compressed one, once a layer has more than 16 MiB; none.
+    /// Files full of zeros reach 1000 with gzip and more with zstd.
+    pub ratio: u64,
+    /// Bytes of the window that a zstd frame may ask for, as a power of two; 128 MiB, zstd's
+    /// own limit for decoders that were told nothing else.
+    pub window: u64,
 }
 
 impl Default for Limits {
@@ -66,6 +82,8 @@ impl Default for Limits {
             name: 64 * 1024,
             xattrs: 512 * 1024,
             bytes: i64::MAX as u64,
+            ratio: u64::MAX,
+            window: 1 << 27,
         }
     }
 }

@@ -5,18 +5,15 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::fs::{CWD, Mode, RawMode, XattrFlags, chmodat, lsetxattr};
+use rustix::fs::{AtFlags, CWD, Mode, RawMode, XattrFlags, chmodat, lsetxattr};
 use rustix::io::Errno;
 
+use crate::error::{Calling, Refused};
+
 /// Changes the mode of a file that was opened as a path only.
-pub(crate) fn chmod(file: BorrowedFd<'_>, mode: RawMode) -> Result<(), Errno> {
+pub(crate) fn chmod(file: BorrowedFd<'_>, mode: RawMode) -> Result<(), Refused> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    chmodat(
-        CWD,
-        path,
-        Mode::from_raw_mode(mode),
-        rustix::fs::AtFlags::empty(),
-    )
+    chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty()).calling("fchmodat")
 }
 
 /// Sets an extended attribute of what stands in a directory, a link itself if it is one.

@@ -20,13 +20,28 @@ pub trait Progress {
     }
 
     /// Something was left out that does not make the result wrong, but that a person who
-    /// looks for it would like to be told about. At most once a layer for each kind.
+    /// looks for it would like to be told about. At most once for each kind, and once for
+    /// each name of an extended attribute; the layer is the first that it happened in.
     fn warn(&mut self, index: usize, warning: &Warning) {
         let _ = (index, warning);
     }
 }
 
 impl Progress for () {}
+
+impl<P: Progress + ?Sized> Progress for &mut P {
+    fn layer_started(&mut self, index: usize) {
+        (**self).layer_started(index);
+    }
+
+    fn layer_finished(&mut self, index: usize) {
+        (**self).layer_finished(index);
+    }
+
+    fn warn(&mut self, index: usize, warning: &Warning) {
+        (**self).warn(index, warning);
+    }
+}
 
 /// Something that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +100,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// What one layer held.
+/// What one layer held, or several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -95,4 +110,12 @@ pub struct Outcome {
     pub bytes: u64,
     /// Devices left out.
     pub skipped_devices: u64,
+}
+
+impl Outcome {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.entries += other.entries;
+        self.bytes += other.bytes;
+        self.skipped_devices += other.skipped_devices;
+    }
 }

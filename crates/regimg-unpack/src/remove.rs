@@ -2,9 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, openat, unlinkat};
+use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags, accessat, fstat, openat, unlinkat};
 use rustix::io::Errno;
 
+use crate::error::{Calling, Refused};
 use crate::root::Id;
 use crate::walk::open_up;
 
@@ -40,13 +41,17 @@ struct Level {
 ///
 /// However deep a tree is, one directory is open at a time; the way up is checked to lead to
 /// where the way down began, should somebody move directories meanwhile.
-pub(crate) fn anything(parent: BorrowedFd<'_>, name: &[u8], keep: &impl Keep) -> Result<(), Errno> {
+pub(crate) fn anything(
+    parent: BorrowedFd<'_>,
+    name: &[u8],
+    keep: &impl Keep,
+) -> Result<(), Refused> {
     match file(parent, name) {
         Err(Errno::ISDIR) => {}
-        outcome => return outcome,
+        outcome => return outcome.calling("unlinkat"),
     }
-    let here = openat(parent, c".", PATH, Mode::empty())?;
-    let id = Id::of(&fstat(&here)?);
+    let here = openat(parent, c".", PATH, Mode::empty()).calling("openat")?;
+    let id = id(&here)?;
     let removal = Removal {
         keep,
         levels: Vec::new(),
@@ -60,8 +65,8 @@ pub(crate) fn anything(parent: BorrowedFd<'_>, name: &[u8], keep: &impl Keep) ->
 }
 
 /// Removes what a directory holds, or what `keep` lets go of it; the directory stays.
-pub(crate) fn children(directory: BorrowedFd<'_>, keep: &impl Keep) -> Result<(), Errno> {
-    let here = openat(directory, c".", READ, Mode::empty())?;
+pub(crate) fn children(directory: BorrowedFd<'_>, keep: &impl Keep) -> Result<(), Refused> {
+    let here = openat(directory, c".", READ, Mode::empty()).calling("openat")?;
     let mut removal = Removal {
         keep,
         levels: Vec::new(),
@@ -87,7 +92,7 @@ struct Removal<'k, K> {
 }
 
 impl<K: Keep> Removal<'_, K> {
-    fn run(mut self, first: Level) -> Result<(), Errno> {
+    fn run(mut self, first: Level) -> Result<(), Refused> {
         self.levels.push(first);
         while let Some(level) = self.levels.last_mut() {
             if let Some(name) = level.pending.pop() {
@@ -102,12 +107,12 @@ impl<K: Keep> Removal<'_, K> {
     }
 
     /// Removes the files of the directory that was just opened, and lists its directories.
-    fn empty(&mut self, name: Vec<u8>) -> Result<Level, Errno> {
-        let id = Id::of(&fstat(&self.here)?);
+    fn empty(&mut self, name: Vec<u8>) -> Result<Level, Refused> {
+        let id = id(&self.here)?;
         let mut pending = Vec::new();
         let mut files = Vec::new();
-        for entry in Dir::read_from(&self.here)? {
-            let entry = entry?;
+        for entry in Dir::read_from(&self.here).calling("openat")? {
+            let entry = entry.calling("getdents64")?;
             let name = entry.file_name().to_bytes();
             if name == b"." || name == b".." {
                 continue;
@@ -122,20 +127,20 @@ impl<K: Keep> Removal<'_, K> {
             match file(self.here.as_fd(), &name) {
                 // A file system that does not tell types in its listings.
                 Err(Errno::ISDIR) => pending.push(name),
-                outcome => outcome?,
+                outcome => outcome.calling("unlinkat")?,
             }
         }
         Ok(Level { id, name, pending })
     }
 
     /// Goes up from an emptied directory, and removes it unless it keeps something.
-    fn leave(&mut self, done: &Level) -> Result<(), Errno> {
+    fn leave(&mut self, done: &Level) -> Result<(), Refused> {
         let Some(above) = self.levels.last() else {
             return Ok(());
         };
-        let parent = openat(&self.here, c"..", PATH, Mode::empty())?;
-        if Id::of(&fstat(&parent)?) != above.id {
-            return Err(Errno::STALE);
+        let parent = openat(&self.here, c"..", PATH, Mode::empty()).calling("openat")?;
+        if id(&parent)? != above.id {
+            return Err(Errno::STALE).calling("openat");
         }
         self.here = parent;
         if self.keep.keeps(above.id, &done.name) {
@@ -143,28 +148,28 @@ impl<K: Keep> Removal<'_, K> {
         }
         match unlinkat(&self.here, done.name.as_slice(), AtFlags::REMOVEDIR) {
             Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
-            outcome => outcome,
+            outcome => outcome.calling("unlinkat"),
         }
     }
 }
 
+fn id(directory: &OwnedFd) -> Result<Id, Refused> {
+    fstat(directory).calling("fstat").map(|stat| Id::of(&stat))
+}
+
 /// Opens a directory to be emptied, and makes way if its own mode keeps its owner out.
-fn open(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+fn open(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
     let outcome = openat(parent, name, READ, Mode::empty());
     let needs_access = match &outcome {
-        Ok(directory) => rustix::fs::accessat(
-            directory,
-            c".",
-            rustix::fs::Access::WRITE_OK,
-            AtFlags::EACCESS,
-        )
-        .is_err(),
+        Ok(directory) => {
+            accessat(directory, c".", Access::WRITE_OK, AtFlags::EACCESS) == Err(Errno::ACCESS)
+        }
         Err(errno) => *errno == Errno::ACCESS,
     };
     if !needs_access {
-        return outcome;
+        return outcome.calling("openat");
     }
-    let path = openat(parent, name, PATH, Mode::empty())?;
-    open_up(path.as_fd(), &fstat(&path)?)?;
-    openat(parent, name, READ, Mode::empty())
+    let path = openat(parent, name, PATH, Mode::empty()).calling("openat")?;
+    open_up(path.as_fd(), &fstat(&path).calling("fstat")?)?;
+    openat(parent, name, READ, Mode::empty()).calling("openat")
 }

@@ -1,13 +1,14 @@
 //! The directory that everything stays in.
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
 use rustix::io::Errno;
 
-use crate::error::{Doing, Error};
+use crate::error::{Calling, Doing, Error, Refused};
+use crate::names::Names;
+use crate::remove;
 use crate::walk::{Missing, Walk, Walked};
 
 /// A directory to apply layers to.
@@ -38,31 +39,30 @@ impl Root {
     ///
     /// When there is none, or it cannot be read.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory =
-            openat(CWD, path.as_ref(), flags, Mode::empty()).doing("cannot open the root")?;
-        let has_openat2 = open_in_root(&directory, b".").is_ok();
-        Ok(Self {
-            directory,
-            has_openat2,
-        })
+        openat(CWD, path.as_ref(), READ, Mode::empty())
+            .calling("openat")
+            .doing("cannot open the root")
+            .map(Self::of)
     }
 
     /// Uses the directory that a descriptor was opened for.
     ///
     /// # Errors
     ///
-    /// When it is not a directory's.
-    pub fn from_fd(directory: impl Into<OwnedFd>) -> Result<Self, Error> {
-        let directory = directory.into();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory =
-            openat(&directory, c".", flags, Mode::empty()).doing("cannot open the root")?;
-        let has_openat2 = open_in_root(&directory, b".").is_ok();
-        Ok(Self {
+    /// When it is not a directory's, or it cannot be read.
+    pub fn from_fd(directory: impl AsFd) -> Result<Self, Error> {
+        openat(directory, c".", READ, Mode::empty())
+            .calling("openat")
+            .doing("cannot open the root")
+            .map(Self::of)
+    }
+
+    fn of(directory: OwnedFd) -> Self {
+        Self {
+            // A kernel may not have it, and a sandbox may refuse it, with an error of its choice.
+            has_openat2: open_in_root(&directory, b".").is_ok(),
             directory,
-            has_openat2,
-        })
+        }
     }
 
     /// Resolves every name step by step, as is done where the kernel (before Linux 5.6) or
@@ -73,41 +73,66 @@ impl Root {
         self
     }
 
-    /// Opens a directory by its clean path, links followed within the root.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        if self.has_openat2 {
-            match open_in_root(&self.directory, if path.is_empty() { b"." } else { path }) {
-                // The path is longer than the kernel takes at once, or somebody is moving
-                // directories about, for which it asks to try again.
-                Err(Errno::NAMETOOLONG | Errno::AGAIN | Errno::XDEV | Errno::NOSYS) => {}
-                outcome => return outcome,
-            }
-        }
-        Ok(Walk::new(self, Missing::Fail)
-            .to(path)
-            .map_err(|refused| refused.errno)?
-            .directory)
+    /// Removes everything in the directory, which stays: what is there after a failure is no
+    /// image. Links are removed and not followed.
+    ///
+    /// ```
+    /// # let directory = tempfile::tempdir()?;
+    /// let root = regimg_unpack::Root::open(directory.path())?;
+    /// let truncated = &[0x1f, 0x8b, 0x08][..];
+    /// if regimg_unpack::apply(truncated, &root, &Default::default(), &mut ()).is_err() {
+    ///     root.clear()?;
+    /// }
+    /// assert_eq!(std::fs::read_dir(directory.path())?.count(), 0);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the operating system refuses.
+    pub fn clear(&self) -> Result<(), Error> {
+        remove::children(self.as_fd(), &remove::Nothing).doing("cannot clear the root")
     }
 
-    /// Opens a directory by its clean path and makes what is missing of it.
-    pub(crate) fn make(&self, path: &[u8], access: Access) -> Result<Walked, Error> {
-        let walked = Walk::new(self, Missing::Create(access)).to(path);
-        walked.map_err(|refused| Error::system(refused.operation, refused.errno))
-    }
-
-    /// Opens the root itself once more, to be read.
-    pub(crate) fn reopen(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(&self.directory, c".", flags, Mode::empty())
-    }
-
-    /// Writes everything below to the disk; by default nothing waits for that.
+    /// Writes everything on the directory's file system to the disk, for which otherwise
+    /// nothing waits.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
     pub fn sync(&self) -> Result<(), Error> {
-        rustix::fs::syncfs(&self.directory).doing("cannot sync the file system")
+        rustix::fs::syncfs(&self.directory)
+            .calling("syncfs")
+            .doing("cannot write the file system to the disk")
+    }
+
+    /// Opens a directory by its clean path, links followed within the root.
+    pub(crate) fn find(&self, path: &[u8]) -> Result<OwnedFd, Refused> {
+        if self.has_openat2 {
+            match open_in_root(&self.directory, if path.is_empty() { b"." } else { path }) {
+                // The path is longer than the kernel takes at once, or somebody is moving
+                // directories about, for which it asks to try again.
+                Err(Errno::NAMETOOLONG | Errno::AGAIN | Errno::XDEV | Errno::NOSYS) => {}
+                outcome => return outcome.calling("openat2"),
+            }
+        }
+        let walked = Walk::new(self, Missing::Fail, &mut Names::default()).to(path)?;
+        Ok(walked.directory)
+    }
+
+    /// Opens a directory by its clean path and makes what is missing of it.
+    pub(crate) fn make(
+        &self,
+        path: &[u8],
+        access: Access,
+        names: &mut Names,
+    ) -> Result<Walked, Refused> {
+        Walk::new(self, Missing::Create(access), names).to(path)
+    }
+
+    /// Opens the root itself once more, to be read.
+    pub(crate) fn reopen(&self) -> Result<OwnedFd, Refused> {
+        openat(&self.directory, c".", READ, Mode::empty()).calling("openat")
     }
 }
 
@@ -117,11 +142,9 @@ impl AsFd for Root {
     }
 }
 
-impl From<Root> for File {
-    fn from(root: Root) -> Self {
-        root.directory.into()
-    }
-}
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC);
 
 fn open_in_root(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -164,8 +187,8 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    pub(crate) fn of(fd: OwnedFd) -> Result<(Self, Stat), Errno> {
-        let stat = fstat(&fd)?;
+    pub(crate) fn of(fd: OwnedFd) -> Result<(Self, Stat), Refused> {
+        let stat = fstat(&fd).calling("fstat")?;
         Ok((
             Self {
                 fd,

@@ -9,7 +9,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
-use crate::path;
+use crate::error::{Calling, Refused};
+use crate::names::{Name, Names};
 use crate::proc;
 use crate::remove;
 use crate::root::{Access, Id, Root};
@@ -47,45 +48,41 @@ pub(crate) struct Created {
 /// A directory as it was before it was changed.
 #[derive(Debug)]
 pub(crate) struct Touched {
-    pub(crate) path: Vec<u8>,
+    pub(crate) name: Name,
     pub(crate) stat: Stat,
-}
-
-/// What a walk ended at.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) operation: &'static str,
-    pub(crate) errno: Errno,
-}
-
-fn refused(operation: &'static str) -> impl Fn(Errno) -> Refused {
-    move |errno| Refused { operation, errno }
 }
 
 /// A walk from the root.
 ///
-/// Holds one directory open at a time, so that no depth exhausts descriptors: `..` starts
-/// over from the root along the names that led here, none of which was a link.
+/// Holds one directory open at a time, so that no depth exhausts descriptors. `..` is the
+/// directory that the walk came from, or the walk fails: somebody has moved directories.
 pub(crate) struct Walk<'r> {
     root: &'r Root,
     missing: Missing,
+    names: &'r mut Names,
+    /// The directories between the root and where the walk is, each with the one it is in.
+    above: Vec<(Id, Name)>,
     /// Where the walk is; `None` at the root.
     directory: Option<OwnedFd>,
-    /// The names that lead there.
-    names: Vec<u8>,
+    name: Name,
+    /// Whether it was the walk that made the directory.
+    is_new: bool,
     links: usize,
     created: Vec<Created>,
     touched: Vec<Touched>,
 }
 
 impl<'r> Walk<'r> {
-    pub(crate) fn new(root: &'r Root, missing: Missing) -> Self {
+    pub(crate) fn new(root: &'r Root, missing: Missing, names: &'r mut Names) -> Self {
         let (created, touched) = (Vec::new(), Vec::new());
         Self {
             root,
             missing,
+            names,
+            above: Vec::new(),
             directory: None,
-            names: Vec::new(),
+            name: Name::ROOT,
+            is_new: false,
             links: 0,
             created,
             touched,
@@ -100,12 +97,11 @@ impl<'r> Walk<'r> {
         while let Some(component) = pending.pop() {
             match component.as_slice() {
                 b"" | b"." => {}
-                b".." => self.up().map_err(refused("cannot open a directory"))?,
+                b".." => self.up()?,
                 name => {
                     if let Some(target) = self.down(name)? {
                         if target.first() == Some(&b'/') {
-                            self.directory = None;
-                            self.names.clear();
+                            self.start_over();
                         }
                         push_reversed(&mut pending, &target);
                     }
@@ -114,10 +110,7 @@ impl<'r> Walk<'r> {
         }
         let directory = match self.directory {
             Some(directory) => directory,
-            None => self
-                .root
-                .reopen()
-                .map_err(refused("cannot open the root"))?,
+            None => self.root.reopen()?,
         };
         Ok(Walked {
             directory,
@@ -132,94 +125,101 @@ impl<'r> Walk<'r> {
             .map_or_else(|| self.root.as_fd(), AsFd::as_fd)
     }
 
-    fn up(&mut self) -> Result<(), Errno> {
-        self.names.truncate(path::split(&self.names).0.len());
-        let mut directory: Option<OwnedFd> = None;
-        for name in self
-            .names
-            .split(|&byte| byte == b'/')
-            .filter(|name| !name.is_empty())
-        {
-            let from = directory
-                .as_ref()
-                .map_or_else(|| self.root.as_fd(), AsFd::as_fd);
-            directory = Some(open(from, name)?);
+    fn start_over(&mut self) {
+        self.above.clear();
+        self.directory = None;
+        self.name = Name::ROOT;
+        self.is_new = false;
+    }
+
+    fn up(&mut self) -> Result<(), Refused> {
+        let Some((id, name)) = self.above.pop() else {
+            return Ok(());
+        };
+        if self.above.is_empty() {
+            self.start_over();
+            return Ok(());
         }
-        self.directory = directory;
+        let directory = open(self.here(), b"..")?;
+        if Id::of(&fstat(&directory).calling("fstat")?) != id {
+            return Err(Errno::STALE).calling("openat");
+        }
+        self.directory = Some(directory);
+        self.name = name;
+        self.is_new = false;
         Ok(())
     }
 
     /// Enters a directory, or returns a link's target.
     fn down(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, Refused> {
-        match open(self.here(), name) {
+        let creates = matches!(self.missing, Missing::Create(_));
+        match open(self.here(), name).map_err(|refused| (refused.errno, refused)) {
             Ok(directory) => self.enter(directory, name)?,
-            Err(Errno::NOTDIR | Errno::LOOP) => match self.link(name)? {
+            Err((Errno::NOTDIR | Errno::LOOP, refused)) => match self.link(name)? {
                 Some(target) => return Ok(Some(target)),
-                None => self.create(name, true)?,
+                None if creates => self.create(name, true)?,
+                None => return Err(refused),
             },
-            Err(Errno::NOENT) if matches!(self.missing, Missing::Create(_)) => {
-                self.create(name, false)?
-            }
-            Err(errno) => return Err(refused("cannot open a parent directory")(errno)),
+            Err((Errno::NOENT, _)) if creates => self.create(name, false)?,
+            Err((_, refused)) => return Err(refused),
         }
         Ok(None)
     }
 
+    /// Reads a link, if it is one.
     fn link(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, Refused> {
-        let failed = refused("cannot follow a link");
-        let stat = statat(self.here(), name, AtFlags::SYMLINK_NOFOLLOW).map_err(&failed)?;
+        let stat = statat(self.here(), name, AtFlags::SYMLINK_NOFOLLOW).calling("fstatat")?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-            return if matches!(self.missing, Missing::Fail) {
-                Err(failed(Errno::NOTDIR))
-            } else {
-                Ok(None)
-            };
+            return Ok(None);
         }
         self.links += 1;
         if self.links > LINKS {
-            return Err(failed(Errno::LOOP));
+            return Err(Errno::LOOP).calling("openat");
         }
-        readlinkat(self.here(), name, Vec::new())
-            .map(|target| Some(target.into_bytes()))
-            .map_err(failed)
+        let target = readlinkat(self.here(), name, Vec::new()).calling("readlinkat")?;
+        Ok(Some(target.into_bytes()))
     }
 
     fn enter(&mut self, directory: OwnedFd, name: &[u8]) -> Result<(), Refused> {
-        path::push(&mut self.names, name);
-        if matches!(self.missing, Missing::Create(Access::Bound)) {
-            let stat = fstat(&directory).map_err(refused("cannot open a parent directory"))?;
-            let opened = open_up(directory.as_fd(), &stat);
-            if opened.map_err(refused("cannot gain access to a parent directory"))? {
-                self.touched.push(Touched {
-                    path: self.names.clone(),
-                    stat,
-                });
-            }
+        let stat = fstat(&directory).calling("fstat")?;
+        self.descend(directory, name)?;
+        if matches!(self.missing, Missing::Create(Access::Bound)) && open_up(self.here(), &stat)? {
+            let name = self.name;
+            self.touched.push(Touched { name, stat });
+        }
+        Ok(())
+    }
+
+    /// Goes down into a directory that is open already.
+    fn descend(&mut self, directory: OwnedFd, name: &[u8]) -> Result<(), Refused> {
+        let here = fstat(self.here()).calling("fstat")?;
+        self.above.push((Id::of(&here), self.name));
+        if matches!(self.missing, Missing::Create(_)) {
+            self.name = self.names.child(self.name, name);
         }
         self.directory = Some(directory);
+        self.is_new = false;
         Ok(())
     }
 
     /// Makes a directory that the archive has no entry for.
-    fn create(&mut self, name: &[u8], replace: bool) -> Result<(), Refused> {
-        let stat = fstat(self.here()).map_err(refused("cannot open a parent directory"))?;
-        self.touched.push(Touched {
-            path: self.names.clone(),
-            stat,
-        });
-        if replace {
-            remove::file(self.here(), name)
-                .map_err(refused("cannot replace a parent by a directory"))?;
+    fn create(&mut self, name: &[u8], replaced: bool) -> Result<(), Refused> {
+        let stat = fstat(self.here()).calling("fstat")?;
+        if !self.is_new {
+            let name = self.name;
+            self.touched.push(Touched { name, stat });
+        }
+        if replaced {
+            remove::file(self.here(), name).calling("unlinkat")?;
         }
         self.created.push(Created {
             parent: Id::of(&stat),
             name: name.to_owned(),
-            replaced: replace,
+            replaced,
         });
-        let directory =
-            make(self.here(), name).map_err(refused("cannot create a parent directory"))?;
-        path::push(&mut self.names, name);
-        self.directory = Some(directory);
+        let directory = make(self.here(), name)?;
+        self.descend(directory, name)?;
+        self.is_new = true;
         Ok(())
     }
 }
@@ -228,26 +228,26 @@ fn push_reversed(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
     pending.extend(path.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec));
 }
 
-fn open(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
+fn open(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(directory, name, flags, Mode::empty())
+    openat(directory, name, flags, Mode::empty()).calling("openat")
 }
 
 /// Makes a directory of mode 0755 that belongs to whoever unpacks, whatever the umask and
 /// the directory above say.
-fn make(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Errno> {
-    mkdirat(parent, name, Mode::RWXU)?;
+fn make(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
+    mkdirat(parent, name, Mode::RWXU).calling("mkdirat")?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let directory = openat(parent, name, flags, Mode::empty())?;
-    if fstat(&directory)?.st_gid != getegid().as_raw() {
-        fchown(&directory, Some(geteuid()), Some(getegid()))?;
+    let directory = openat(parent, name, flags, Mode::empty()).calling("openat")?;
+    if fstat(&directory).calling("fstat")?.st_gid != getegid().as_raw() {
+        fchown(&directory, Some(geteuid()), Some(getegid())).calling("fchown")?;
     }
-    fchmod(&directory, Mode::from_raw_mode(0o755))?;
+    fchmod(&directory, Mode::from_raw_mode(0o755)).calling("fchmod")?;
     Ok(directory)
 }
 
 /// Gives the owner full access to a directory of their own. Returns whether it changed.
-pub(crate) fn open_up(directory: BorrowedFd<'_>, stat: &Stat) -> Result<bool, Errno> {
+pub(crate) fn open_up(directory: BorrowedFd<'_>, stat: &Stat) -> Result<bool, Refused> {
     const FULL: RawMode = 0o700;
     if stat.st_mode & FULL == FULL || stat.st_uid != geteuid().as_raw() {
         return Ok(false);

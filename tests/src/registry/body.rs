@@ -112,6 +112,12 @@ impl RequestBody {
     pub(super) async fn drain(&mut self) {
         while let Ok(Some(_)) = self.next().await {}
     }
+
+    /// Forgets the rest while the answer is sent: a connection that is closed over unread
+    /// bytes is reset, and then it is a matter of luck whether the client sees the answer.
+    pub(super) async fn forget(mut self) {
+        while let Some(Ok(_)) = self.incoming.frame().await {}
+    }
 }
 
 /// What is sent as the body of an answer.

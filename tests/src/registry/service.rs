@@ -76,6 +76,9 @@ impl Service {
             }
             (Err(Broken), _) => return Err(Cut(None)),
         };
+        if matches!(fault.request, RequestFault::Stop(_, None)) {
+            tokio::spawn(body.forget());
+        }
         if fault.leaving == Leaving::GoAway {
             match head.version {
                 Version::HTTP_2 => connection.leave(),

@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind};
 
 /// What to present to a registry. It goes to that registry, or to the token server that the
 /// registry names over the same kind of connection, and nowhere else.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// Nothing. Registries that ask for a token get an anonymous one.
     Anonymous,
@@ -39,12 +39,22 @@ impl Credential {
     pub fn is_anonymous(&self) -> bool {
         matches!(self, Self::Anonymous)
     }
+
+    /// Returns what nobody may read.
+    pub(crate) fn secrets(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::Basic { password, .. } => Some(password.expose()),
+            Self::IdentityToken(token) | Self::RegistryToken(token) => Some(token.expose()),
+        }
+    }
 }
 
 /// Any error of a [`CredentialSource`].
 pub type CredentialError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Produces the credential for a registry, asked once before the first request that needs one.
+/// Produces the credential for a registry, asked once before the first request, and again when
+/// the registry refused the one before: if it is another one by now, the request is sent again.
 ///
 /// Implemented by [`Credential`] itself; others may have to ask a cloud for it.
 pub trait CredentialSource: Send + Sync {

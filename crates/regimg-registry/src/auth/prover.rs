@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use regimg_core::Registry;
-use url::Url;
 
 use super::challenge::{Bearer, Scheme};
 use super::scope::{self, Scope};
 use super::token::{Buyer, Purpose, Token, Tokens};
 use super::{Credential, CredentialSource};
 use crate::ping::{self, Endpoint};
-use crate::session::{Call, Lane};
+use crate::session::Call;
 use crate::sync::{Flight, lock};
-use crate::transport::{Authorization, Response, Transport, address};
+use crate::transport::{Authorization, Body, Response, Transport, address};
 use crate::{Error, ErrorKind};
 
 /// A token must live this long when a large body follows it: a refusal in the middle of the body
@@ -98,8 +97,8 @@ impl Prover {
             (_, Scheme::Bearer(bearer)) => {
                 let widened = lock(&self.widened).get(&call.scopes).cloned();
                 let purpose = Purpose::new(bearer, widened.unwrap_or_else(|| call.scopes.clone()));
-                self.token_proof(call, &endpoint.base, credential, purpose)
-                    .await
+                let buyer = self.buyer(&endpoint, credential.clone());
+                self.token_proof(call, buyer, purpose).await
             }
             // Nexus and Artifactory let `/v2/` pass and refuse what follows; a password given for
             // this registry is shown to it unasked.
@@ -132,9 +131,8 @@ impl Prover {
         match &scheme {
             Scheme::Bearer(bearer) => {
                 let purpose = self.refused_purpose(call, bearer, presented);
-                let proof = self
-                    .token_proof(call, &endpoint.base, credential, purpose)
-                    .await?;
+                let buyer = self.buyer(&endpoint, credential);
+                let proof = self.token_proof(call, buyer, purpose).await?;
                 self.learn(&scheme);
                 Ok(Some(proof))
             }
@@ -177,35 +175,38 @@ impl Prover {
             return Ok(None);
         };
         let purpose = Purpose::new(&bearer, scope::merge(bearer.scope.as_deref(), &[]));
-        let guest = Arc::new(Credential::Anonymous);
-        let proof = self
-            .token_proof(call, response.url(), guest, purpose)
-            .await?;
-        Ok(Some(proof))
+        let buyer = Buyer {
+            transport: self.transport.clone(),
+            registry: response.url().clone(),
+            credential: Arc::new(Credential::Anonymous),
+            is_guest: true,
+        };
+        self.token_proof(call, buyer, purpose).await.map(Some)
+    }
+
+    fn buyer(&self, endpoint: &Endpoint, credential: Arc<Credential>) -> Buyer {
+        Buyer {
+            transport: self.transport.clone(),
+            registry: endpoint.base.clone(),
+            credential,
+            is_guest: false,
+        }
     }
 
     async fn token_proof(
         &self,
         call: &Call<'_>,
-        origin: &Url,
-        credential: Arc<Credential>,
+        buyer: Buyer,
         purpose: Purpose,
     ) -> Result<Proof, Error> {
-        let buyer = Buyer {
-            transport: self.transport.clone(),
-            registry: origin.clone(),
-            credential,
+        let needed = match call.request.body {
+            Body::Blob { .. } => LIFE_FOR_A_BODY,
+            Body::Empty | Body::Bytes(_) | Body::Form(_) => Duration::ZERO,
         };
-        let needed = match call.lane {
-            Lane::Request => Duration::ZERO,
-            Lane::Transfer => LIFE_FOR_A_BODY,
-        };
+        let origin = buyer.registry.clone();
         let token = self.tokens.get(&purpose, needed, buyer).await?;
         let value = token.authorization.clone();
-        let authorization = Authorization {
-            origin: origin.clone(),
-            value,
-        };
+        let authorization = Authorization { origin, value };
         Ok(Proof::Token {
             purpose,
             token,
@@ -213,7 +214,14 @@ impl Prover {
         })
     }
 
-    async fn credential(&self) -> Result<Arc<Credential>, Error> {
+    /// Asks the source again after a refusal; true when it has another credential now, as for
+    /// clouds whose passwords last for hours.
+    pub(crate) async fn renew(&self, refused: &Arc<Credential>) -> Result<bool, Error> {
+        self.credential.discard(refused);
+        Ok(self.credential().await? != *refused)
+    }
+
+    pub(crate) async fn credential(&self) -> Result<Arc<Credential>, Error> {
         let (source, registry) = (self.source.clone(), self.registry.clone());
         let make = move || {
             async move {
@@ -234,8 +242,13 @@ impl Prover {
         self.endpoint.get(|_| true, make).await
     }
 
-    /// Says of a refusal whether there were credentials at all.
+    /// Says of a refusal whether there were credentials at all, and takes them out of what the
+    /// registry said.
     pub(crate) async fn explain(&self, error: Error) -> Error {
+        let error = match self.credential().await.as_deref() {
+            Ok(credential) => error.without(credential.secrets()),
+            Err(_) => error,
+        };
         if !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Denied)
             || error.hint().is_some()
         {

@@ -33,6 +33,15 @@ const CLIENT_ID: &str = "regimg";
 pub(crate) struct Token {
     pub(crate) authorization: HeaderValue,
     expires: Instant,
+    life: Duration,
+}
+
+impl Token {
+    /// Reports whether the token lasts for `needed`, or, should the server sell none that do, for
+    /// half of what it sells.
+    fn lasts(&self, needed: Duration, now: Instant) -> bool {
+        self.expires > now + needed.min(self.life / 2).max(MARGIN)
+    }
 }
 
 /// What a token is bought for: the server, the registry's name there, the scopes.
@@ -66,11 +75,11 @@ impl Tokens {
         buyer: Buyer,
     ) -> Result<Arc<Token>, Error> {
         let flight = self.flight(purpose);
-        let latest = buyer.transport.config().clock.now() + needed.max(MARGIN);
+        let now = buyer.transport.config().clock.now();
         let purpose = purpose.clone();
         flight
             .get(
-                move |token| token.expires > latest,
+                move |token| token.lasts(needed, now),
                 move || async move { buyer.buy(&purpose).await }.boxed(),
             )
             .await
@@ -92,6 +101,8 @@ pub(crate) struct Buyer {
     /// Who named the token server.
     pub(crate) registry: Url,
     pub(crate) credential: Arc<Credential>,
+    /// Whether `registry` is a host that we were only redirected to.
+    pub(crate) is_guest: bool,
 }
 
 impl Buyer {
@@ -148,6 +159,7 @@ impl Buyer {
         Ok(Token {
             authorization: reply.authorization,
             expires,
+            life: reply.life,
         })
     }
 
@@ -168,7 +180,8 @@ impl Buyer {
                 query.append_pair("service", service);
             }
         }
-        let request = self.transport.outgoing(Method::GET, url);
+        let mut request = self.transport.outgoing(Method::GET, url);
+        request.shows_identity = !self.is_guest;
         let value = account
             .map(|(username, password)| basic(username, password))
             .transpose()?;
@@ -215,12 +228,14 @@ impl Buyer {
             HeaderValue::from_static("application/x-www-form-urlencoded"),
         );
         request.body = Body::Form(form.into());
+        request.shows_identity = !self.is_guest;
         request
     }
 
     async fn refusal(&self, response: Response) -> Error {
         let is_final = response.status().is_client_error();
         let error = response.into_error().await;
+        let error = error.without(self.credential.secrets());
         if !is_final || error.is_transient() {
             return error;
         }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream};
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use regimg_core::{Descriptor, Digest, Verifier, VerifyError};
-use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 use url::Url;
 
@@ -16,6 +16,7 @@ use crate::auth::scope::Scope;
 use crate::error::chain;
 use crate::session::{Call, Lane};
 use crate::transport::address::{self, PlainText};
+use crate::transport::limit::Place;
 use crate::transport::{Outgoing, Redirects, Response, Retry};
 use crate::{Error, ErrorKind, RepositoryClient};
 
@@ -33,10 +34,13 @@ impl RepositoryClient {
     /// A blob that the registry does not have is looked for at the descriptor's `urls`, by `https`
     /// and without credentials.
     pub async fn open_blob(&self, descriptor: &Descriptor) -> Result<BlobReader, Error> {
-        let permit = self.session().transfer().await;
-        let mut reader = BlobReader::new(self.clone(), descriptor.clone(), permit);
-        reader.open().await?;
-        Ok(reader)
+        let opened = async {
+            let place = self.session().transfer().await;
+            let mut reader = BlobReader::new(self.clone(), descriptor.clone(), place);
+            reader.open().await?;
+            Ok(reader)
+        };
+        self.session().in_time(opened).await
     }
 
     /// Downloads a small blob as a whole.
@@ -62,7 +66,8 @@ impl RepositoryClient {
 
     /// Reports whether the repository has a blob.
     pub async fn blob_exists(&self, digest: &Digest) -> Result<bool, Error> {
-        self.has_blob(digest, Scope::pull(self.path())).await
+        let asked = self.has_blob(digest, Scope::pull(self.path()));
+        self.session().in_time(asked).await
     }
 
     pub(crate) async fn has_blob(&self, digest: &Digest, scope: Scope) -> Result<bool, Error> {
@@ -103,8 +108,10 @@ pub struct BlobReader {
     /// Bytes handed out.
     offset: u64,
     etag: Option<HeaderValue>,
+    /// Whether the host knows what a range is.
+    by_range: bool,
     cuts: Cuts,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
 }
 
 /// How patiently cuts are met.
@@ -116,11 +123,7 @@ struct Cuts {
 }
 
 impl BlobReader {
-    fn new(
-        repository: RepositoryClient,
-        descriptor: Descriptor,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
+    fn new(repository: RepositoryClient, descriptor: Descriptor, place: Place) -> Self {
         let retry = repository.session().transport().retry();
         Self {
             verifier: Some(Verifier::new(&descriptor.digest, Some(descriptor.size))),
@@ -131,12 +134,13 @@ impl BlobReader {
             skip: 0,
             offset: 0,
             etag: None,
+            by_range: true,
             cuts: Cuts {
                 offset: 0,
                 in_a_row: 0,
                 retry,
             },
-            _permit: permit,
+            place,
         }
     }
 
@@ -148,21 +152,35 @@ impl BlobReader {
     /// [`ErrorKind::Digest`] for other bytes than promised, [`ErrorKind::Interrupted`] when the
     /// connection broke too often. After an error there are no more pieces.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let repository = self.repository.clone();
+        let session = repository.session();
+        let next = match session.transport().config().deadline {
+            // Without a detour: this is done for every few kilobytes.
+            None => self.try_next().await,
+            Some(_) => session.in_time(self.try_next()).await,
+        };
+        next.map_err(|error| self.fail(error))
+    }
+
+    /// Makes a stream of the pieces; it ends after an error.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+        stream::try_unfold(self, |mut reader| async move {
+            Ok(reader.next().await?.map(|piece| (piece, reader)))
+        })
+    }
+
+    async fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
         while self.verifier.is_some() {
             match self.piece().await {
-                Ok(Some(piece)) => match self.take(piece).await {
-                    Ok(Some(piece)) => return Ok(Some(piece)),
-                    Ok(None) => {}
-                    Err(error) => return Err(self.fail(error)),
-                },
-                Ok(None) => {
-                    self.finish().map_err(|error| self.fail(error))?;
+                Ok(Some(piece)) => {
+                    if let Some(piece) = self.take(piece).await? {
+                        return Ok(Some(piece));
+                    }
                 }
+                Ok(None) => self.finish()?,
                 Err(error) => {
                     self.response = None;
-                    if let Err(error) = self.endure(error).await {
-                        return Err(self.fail(error));
-                    }
+                    self.endure(error).await?;
                 }
             }
         }
@@ -252,6 +270,7 @@ impl BlobReader {
         if !error.is_transient() {
             return Err(error);
         }
+        self.place.complain();
         let transport = self.repository.session().transport();
         if self.offset - self.cuts.offset >= PROGRESS {
             self.cuts = Cuts {
@@ -277,15 +296,14 @@ impl BlobReader {
     /// Asks for what is missing, always the registry first: the address that it redirects to may
     /// be good for a short time only.
     async fn open(&mut self) -> Result<(), Error> {
-        let response = match &self.elsewhere {
-            Some(url) => self.ask_elsewhere(url.clone()).await?,
-            None => match self.ask_registry().await {
-                Ok(response) => response,
-                Err(error) if error.is_not_found() && !self.descriptor.urls.is_empty() => {
-                    self.search(error).await?
-                }
-                Err(error) => return Err(error),
-            },
+        let response = match self.ask().await {
+            // The rest of what it has is none: another blob, or a server that counts wrong. The
+            // whole will tell.
+            Err(error) if self.offset > 0 && self.by_range && is_unsatisfiable(&error) => {
+                self.by_range = false;
+                self.ask().await?
+            }
+            asked => asked?,
         };
         self.skip = self.beginning(&response)?;
         if self.offset == 0 {
@@ -299,12 +317,24 @@ impl BlobReader {
         Ok(())
     }
 
+    async fn ask(&mut self) -> Result<Response, Error> {
+        if let Some(url) = &self.elsewhere {
+            return self.ask_elsewhere(url.clone()).await;
+        }
+        match self.ask_registry().await {
+            Err(error) if error.is_not_found() && !self.descriptor.urls.is_empty() => {
+                self.search(error).await
+            }
+            asked => asked,
+        }
+    }
+
     async fn ask_registry(&self) -> Result<Response, Error> {
         let url = self.repository.blob_url(&self.descriptor.digest).await?;
         let call = Call {
             request: self.request(url),
             scopes: vec![Scope::pull(self.repository.path())],
-            lane: Lane::Transfer,
+            lane: Lane::Transfer(&self.place),
         };
         self.repository
             .session()
@@ -366,7 +396,7 @@ impl BlobReader {
             .transport()
             .outgoing(Method::GET, url);
         request.redirects = Redirects::Verified;
-        if self.offset > 0 {
+        if self.offset > 0 && self.by_range {
             let range = HeaderValue::from_str(&format!("bytes={}-", self.offset));
             request
                 .headers
@@ -418,6 +448,10 @@ impl BlobReader {
         );
         Error::new(ErrorKind::Protocol, message).at(url)
     }
+}
+
+fn is_unsatisfiable(error: &Error) -> bool {
+    error.status() == Some(StatusCode::RANGE_NOT_SATISFIABLE.as_u16())
 }
 
 impl fmt::Debug for BlobReader {

@@ -3,6 +3,8 @@
 //! The wire is the one that every registry takes, Go clients having sent nothing else for years:
 //! `POST`, one `PATCH` with the whole blob, `PUT`.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use regimg_core::{Algorithm, Descriptor, Digest, Repository};
@@ -15,6 +17,7 @@ use crate::auth::scope::Scope;
 use crate::error::chain;
 use crate::session::{Call, Lane};
 use crate::transport::address::{self, PlainText};
+use crate::transport::limit::Place;
 use crate::transport::{Body, Outgoing, Response, Retry};
 use crate::{Error, ErrorKind, RepositoryClient};
 
@@ -26,6 +29,9 @@ const MAX_SESSIONS: u32 = 3;
 
 /// Bytes since the last cut after which the next one is met as if it were the first.
 const PROGRESS: u64 = 1 << 20;
+
+/// How long the end of a failed upload may take.
+const CLEANUP: Duration = Duration::from_secs(10);
 
 impl RepositoryClient {
     /// Pushes a blob, unless the repository has it. Of `mount_from`, repositories of the same
@@ -42,19 +48,31 @@ impl RepositoryClient {
         source: &dyn BlobSource,
         mount_from: &[Repository],
     ) -> Result<BlobOutcome, Error> {
-        let descriptor = source.descriptor();
-        let turn = self.session().turn(self.path(), &descriptor.digest);
-        let _turn = turn.lock().await;
-        if self.is_known(&descriptor.digest).await? {
+        let session = self.session();
+        let digest = &source.descriptor().digest;
+        let turn = session.turn(self.path(), digest);
+        let asked = async {
+            let turn = turn.lock().await;
+            let known = self.is_known(digest).await?;
+            Ok((turn, known))
+        };
+        let (_turn, known) = session.in_time(asked).await?;
+        if known {
             return Ok(BlobOutcome::Existed);
         }
-        let _transfer = self.session().transfer().await;
+        let place = session
+            .in_time(async { Ok(session.transfer().await) })
+            .await?;
         let mounts = mount_from
             .iter()
-            .filter(|from| from.registry() == self.repository().registry());
-        Upload::new(self, source)
-            .run(mounts.filter(|from| from.path() != self.path()).collect())
-            .await
+            .filter(|from| from.registry() == self.repository().registry())
+            .filter(|from| from.path() != self.path());
+        let mut upload = Upload::new(self, source, &place);
+        let outcome = session.in_time(upload.run(mounts.collect())).await;
+        if outcome.is_err() {
+            upload.give_up().await;
+        }
+        outcome
     }
 
     /// Registries answer this `HEAD` with all sorts of refusals; only the upload itself will tell.
@@ -70,6 +88,7 @@ impl RepositoryClient {
 struct Upload<'a> {
     repository: &'a RepositoryClient,
     source: &'a dyn BlobSource,
+    place: &'a Place,
     retry: Retry,
     /// Where the next request of this upload goes; `None` before the first.
     location: Option<Url>,
@@ -94,10 +113,11 @@ enum Begun {
 }
 
 impl<'a> Upload<'a> {
-    fn new(repository: &'a RepositoryClient, source: &'a dyn BlobSource) -> Self {
+    fn new(repository: &'a RepositoryClient, source: &'a dyn BlobSource, place: &'a Place) -> Self {
         Self {
             repository,
             source,
+            place,
             retry: repository.session().transport().retry(),
             location: None,
             offset: 0,
@@ -114,16 +134,13 @@ impl<'a> Upload<'a> {
         self.source.descriptor()
     }
 
-    async fn run(mut self, mounts: Vec<&Repository>) -> Result<BlobOutcome, Error> {
+    async fn run(&mut self, mounts: Vec<&Repository>) -> Result<BlobOutcome, Error> {
         loop {
             let error = match self.try_all(&mounts).await {
                 Ok(outcome) => return Ok(outcome),
                 Err(error) => error,
             };
-            if let Err(error) = self.endure(error).await {
-                self.abandon().await;
-                return Err(error);
-            }
+            self.endure(error).await?;
             if self.location.is_some() && self.resume().await {
                 return Ok(self.uploaded());
             }
@@ -188,7 +205,7 @@ impl<'a> Upload<'a> {
         let call = Call {
             request,
             scopes,
-            lane: Lane::Transfer,
+            lane: Lane::Transfer(self.place),
         };
         let accepted: &[StatusCode] = if mount.is_some() {
             &[StatusCode::CREATED, StatusCode::ACCEPTED]
@@ -377,6 +394,13 @@ impl<'a> Upload<'a> {
         false
     }
 
+    /// Cleans up after a failure, without waiting long for it.
+    async fn give_up(&mut self) {
+        if tokio::time::timeout(CLEANUP, self.abandon()).await.is_err() {
+            debug!("ending an upload took too long");
+        }
+    }
+
     /// Ends a session that will not be used again, so that the registry need not keep its bytes.
     async fn abandon(&mut self) {
         let Some(url) = self.location.take() else {
@@ -397,7 +421,7 @@ impl<'a> Upload<'a> {
         let call = Call {
             request,
             scopes,
-            lane: Lane::Transfer,
+            lane: Lane::Transfer(self.place),
         };
         self.repository.session().attempt(&call, accepted).await
     }

@@ -105,8 +105,15 @@ fn is_internal(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_internal_v4(address),
         Some(Host::Ipv6(address)) => is_internal_v6(address),
-        Some(Host::Domain(_)) | None => false,
+        Some(Host::Domain(name)) => is_this_machine(name),
+        None => false,
     }
+}
+
+/// [RFC 6761, section 6.3](https://www.rfc-editor.org/rfc/rfc6761#section-6.3).
+fn is_this_machine(name: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 fn is_internal_v4(address: Ipv4Addr) -> bool {
@@ -115,12 +122,20 @@ fn is_internal_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_unspecified()
         || address.is_broadcast()
+        || address.is_multicast()
         || address.octets()[0] == 0
+        // Protocol assignments, RFC 6890; another cloud's metadata service is there.
+        || address.octets()[..3] == [192, 0, 0]
+        // Benchmarks of networks, RFC 2544.
+        || (address.octets()[0] == 198 && address.octets()[1] & 0xfe == 18)
         // Shared address space of carriers, RFC 6598; a cloud keeps its metadata service there.
         || (address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64)
 }
 
 fn is_internal_v6(address: Ipv6Addr) -> bool {
+    if let Some(inner) = translated(address) {
+        return is_internal_v4(inner);
+    }
     match address.to_canonical() {
         IpAddr::V4(address) => is_internal_v4(address),
         IpAddr::V6(address) => {
@@ -128,7 +143,19 @@ fn is_internal_v6(address: Ipv6Addr) -> bool {
                 || address.is_unspecified()
                 || address.is_unique_local()
                 || address.is_unicast_link_local()
+                || address.is_multicast()
         }
+    }
+}
+
+/// Returns the IPv4 address that a gateway makes of this one: NAT64
+/// ([RFC 6052](https://www.rfc-editor.org/rfc/rfc6052#section-2.1)) and 6to4
+/// ([RFC 3056](https://www.rfc-editor.org/rfc/rfc3056#section-2)).
+fn translated(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let joined = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(joined(high, low)),
+        _ => None,
     }
 }
 
@@ -198,6 +225,15 @@ mod tests {
             "169.254.169.254",
             "0.0.0.0",
             "100.100.100.200",
+            "192.0.0.192",
+            "198.19.0.1",
+            "224.0.0.1",
+            "localhost",
+            "localhost.",
+            "metadata.localhost",
+            "[64:ff9b::a9fe:a9fe]",
+            "[2002:a00:1::1]",
+            "[ff02::1]",
             "[::1]",
             "[::]",
             "[fd00::1]",
@@ -221,5 +257,7 @@ mod tests {
         }
         check("https://8.8.8.8/x", "https://a/", Keep, None);
         check("https://[2001:4860:4860::8888]/x", "https://a/", Keep, None);
+        check("https://[64:ff9b::808:808]/x", "https://a/", Keep, None);
+        check("https://notlocalhost/x", "https://a/", Keep, None);
     }
 }

@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use rustls::AlertDescription;
 use url::Url;
 
 use super::address::authority;
@@ -85,21 +86,38 @@ fn untrusted(url: &Url, tls: &rustls::Error) -> Error {
         Error::new(ErrorKind::Tls, format!("no trusted connection to {host}"))
             .with_hint(tls_hint(tls))
     };
-    error.at(url).with_source(Cause::new(tls))
+    error.at(url).with_source(tls_cause(tls))
+}
+
+/// What our own verification says stands on its own; rustls would only print its type.
+fn tls_cause(error: &rustls::Error) -> Cause {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
+            Cause(other.0.to_string())
+        }
+        _ => Cause::new(error),
+    }
 }
 
 fn tls_hint(error: &rustls::Error) -> &'static str {
     use rustls::CertificateError::{
-        BadSignature, NotValidForName, NotValidForNameContext, UnknownIssuer,
+        BadSignature, NotValidForName, NotValidForNameContext, Other, UnknownIssuer,
     };
     match error {
-        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature) => {
-            "the certificate is signed by nobody known here; add its authority to ca_certs"
+        rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature | Other(_)) => {
+            "add the authority that issued the certificate, or the certificate itself, to ca_certs"
         }
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
             "the certificate is for another name; check the repository's host"
         }
         rustls::Error::InvalidCertificate(_) => "the registry's certificate has to be replaced",
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::HandshakeFailure,
+        ) => "the registry may want a client certificate, or another one",
         _ => "the registry may accept other versions of TLS only, or want a client certificate",
     }
 }

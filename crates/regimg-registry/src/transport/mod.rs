@@ -4,7 +4,9 @@ pub(crate) mod address;
 mod body;
 mod classify;
 mod gate;
+pub(crate) mod limit;
 mod proxy;
+mod rate;
 mod redirect;
 mod response;
 pub(crate) mod retry;
@@ -21,18 +23,32 @@ pub(crate) use body::Body;
 use body::Pulse;
 use gate::Gates;
 pub use proxy::Proxy;
+pub use rate::RateLimit;
+use rate::RateLimits;
 pub(crate) use redirect::Redirects;
 pub(crate) use response::Response;
 pub(crate) use retry::Retry;
+pub use tls::{ClientIdentity, ServerCertificates};
 
 use crate::{Config, Error, ErrorKind};
 
 /// Sends requests; shared by everything that one [`Client`](crate::Client) does.
 pub(crate) struct Transport {
     http: reqwest::Client,
+    /// Shows the client's certificate; the other one has none to show.
+    identified: Option<reqwest::Client>,
     config: Config,
     gates: Gates,
+    rates: RateLimits,
 }
+
+/// Bytes of one HTTP/2 stream that may wait to be read. One that nobody reads must not use up
+/// what the connection allows for all, so there is no adapting window here: it would be the same
+/// for both.
+const STREAM_WINDOW: u32 = 2 << 20;
+
+/// Bytes for everything on the connection that is no transfer.
+const SMALL_THINGS_WINDOW: u32 = 8 << 20;
 
 /// A request as it shall leave, authorization aside.
 #[derive(Clone)]
@@ -44,6 +60,9 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) redirects: Redirects,
     /// How long the answer may take once everything is sent.
     pub(crate) patience: Duration,
+    /// Whether the host of `url` may see the client's certificate. Others that redirects lead to
+    /// never do.
+    pub(crate) shows_identity: bool,
 }
 
 /// A secret and the only place that may see it.
@@ -54,29 +73,17 @@ pub(crate) struct Authorization {
 
 impl Transport {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
-        let proxy = config.proxy.clone();
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&config.ca_certs)?)
-            .user_agent(&config.user_agent)
-            .redirect(reqwest::redirect::Policy::none())
-            // Whatever features other crates turn on, bytes arrive as they were sent.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .referer(false)
-            .http2_adaptive_window(true)
-            .connect_timeout(config.timeouts.connect)
-            .proxy(reqwest::Proxy::custom(move |url| proxy.of(url).cloned()))
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::Configuration, "the HTTP client cannot be set up")
-                    .with_source(error)
-            })?;
+        let http = client(&config, None)?;
+        let identity = config.client_identity.as_ref();
+        let identified = identity
+            .map(|identity| client(&config, Some(identity)))
+            .transpose()?;
         Ok(Self {
             http,
+            identified,
             config,
             gates: Gates::default(),
+            rates: RateLimits::default(),
         })
     }
 
@@ -94,6 +101,32 @@ impl Transport {
         self.gates.pass(url, self.config.clock.as_ref()).await;
     }
 
+    /// Does `work`, unless the time that the caller allowed is over before.
+    pub(crate) fn in_time<T>(
+        &self,
+        host: &str,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        // On the heap, because futures within futures add up.
+        let work = Box::pin(work);
+        async move {
+            let Some(deadline) = self.config.deadline else {
+                return work.await;
+            };
+            let over = |_| {
+                let message = format!("{host} was not done within the time allowed");
+                Error::new(ErrorKind::Deadline, message)
+            };
+            let done = tokio::time::timeout_at(deadline.into(), work).await;
+            done.map_err(over)?
+        }
+    }
+
+    /// Returns what the host of `url` said last about its limits.
+    pub(crate) fn rate_limit(&self, url: &Url) -> Option<RateLimit> {
+        self.rates.of(url)
+    }
+
     /// Reports whether the host of `url` may be asked now.
     pub(crate) fn is_open(&self, url: &Url) -> bool {
         self.gates.wait(url, self.config.clock.as_ref()).is_none()
@@ -108,6 +141,7 @@ impl Transport {
             body: Body::Empty,
             redirects: Redirects::Strict,
             patience: self.config.timeouts.first_byte,
+            shows_identity: false,
         }
     }
 
@@ -119,16 +153,30 @@ impl Transport {
         request: &Outgoing<'_>,
         authorization: Option<&Authorization>,
     ) -> Result<Response, Error> {
+        let sent = self.follow(request, authorization).await;
+        sent.map_err(|error| error.by(&request.method))
+    }
+
+    async fn follow(
+        &self,
+        request: &Outgoing<'_>,
+        authorization: Option<&Authorization>,
+    ) -> Result<Response, Error> {
         let mut hop = request.clone();
         for _ in 0..=redirect::MAX_HOPS {
             let value = authorization
                 .filter(|authorization| address::same_origin(&authorization.origin, &hop.url))
                 .map(|authorization| authorization.value.clone());
+            hop.shows_identity =
+                request.shows_identity && address::same_origin(&request.url, &hop.url);
             let response = self.hop(&hop, value).await?;
-            match redirect::next(&hop, &response)? {
-                Some(url) => hop.url = url,
-                None => return Ok(response),
-            }
+            let Some(url) = redirect::next(&hop, &response)? else {
+                return Ok(response);
+            };
+            drop(response);
+            // The first host's gate was passed on the way here.
+            self.pass(&url).await;
+            hop.url = url;
         }
         let message = format!("{} redirects in circles", address::authority(&request.url));
         Err(Error::new(ErrorKind::Refused, message).at(&request.url))
@@ -144,17 +192,19 @@ impl Transport {
         let opened = request.body.open(&pulse).await;
         let body =
             opened.map_err(|failure| Error::new(ErrorKind::Source, failure.0).at(&request.url))?;
-        let builder = self
-            .http
+        let http = self.identified.as_ref().filter(|_| request.shows_identity);
+        let builder = http
+            .unwrap_or(&self.http)
             .request(request.method.clone(), request.url.clone())
-            .headers(headers(request, authorization))
+            .headers(headers(request, authorization.clone()))
             .body(body);
         let sent = self
             .until_silent(&request.url, &pulse, request.patience, builder.send())
             .await?;
         let inner = sent.map_err(|error| classify::unsent(&request.url, &error))?;
-        let mut response = Response::new(inner, request.url.clone(), self.config.timeouts.idle);
+        let mut response = Response::new(inner, request, self.config.timeouts.idle);
         response.retry_after = self.learn(&response);
+        response.presented = authorization;
         debug!(
             method = %request.method,
             url = address::redacted(&request.url),
@@ -189,19 +239,55 @@ impl Transport {
 
     /// Closes the gate of the host that answered, if that is what it asks for.
     fn learn(&self, response: &Response) -> Option<Duration> {
-        if !matches!(
-            response.status(),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-        ) {
+        self.rates.learn(response.url(), response.headers());
+        let is_limited = response.status() == StatusCode::TOO_MANY_REQUESTS;
+        if !is_limited && response.status() != StatusCode::SERVICE_UNAVAILABLE {
             return None;
         }
         let clock = self.config.clock.as_ref();
-        let wait = retry::retry_after(response.header(RETRY_AFTER.as_str())?, clock.today())?;
-        if wait <= self.config.retry.max_retry_after {
-            self.gates.close(response.url(), wait, clock);
+        let retry = &self.config.retry;
+        let said = response.header(RETRY_AFTER.as_str());
+        let asked = said.and_then(|value| retry::retry_after(value, clock.today()));
+        match asked.filter(|wait| !wait.is_zero()) {
+            Some(wait) if wait <= retry.max_retry_after => {
+                self.gates.close(response.url(), wait, clock);
+            }
+            // Without a word about when, the others wait as long as the first to try again.
+            None if is_limited => self
+                .gates
+                .close(response.url(), retry.shortest_wait(), clock),
+            _ => {}
         }
-        Some(wait)
+        asked
     }
+}
+
+fn client(config: &Config, identity: Option<&ClientIdentity>) -> Result<reqwest::Client, Error> {
+    let proxy = config.proxy.clone();
+    let transfers = u32::try_from(config.max_transfers).unwrap_or(u32::MAX);
+    let builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::config(config, identity)?)
+        .user_agent(&config.user_agent)
+        .redirect(reqwest::redirect::Policy::none())
+        // Whatever features other crates turn on, bytes arrive as they were sent.
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .referer(false)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(
+            transfers
+                .saturating_mul(STREAM_WINDOW)
+                .saturating_add(SMALL_THINGS_WINDOW)
+                // The protocol counts in 31 bits.
+                .min(u32::MAX >> 1),
+        )
+        .connect_timeout(config.timeouts.connect)
+        .proxy(reqwest::Proxy::custom(move |url| proxy.of(url).cloned()));
+    builder.build().map_err(|error| {
+        Error::new(ErrorKind::Configuration, "the HTTP client cannot be set up").with_source(error)
+    })
 }
 
 fn headers(request: &Outgoing<'_>, authorization: Option<HeaderValue>) -> HeaderMap {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, StatusCode};
-use tokio::sync::OwnedSemaphorePermit;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use url::Url;
 
 use super::address::authority;
-use super::classify;
+use super::limit::Place;
+use super::{Outgoing, classify};
 use crate::envelope;
 use crate::{Error, ErrorKind};
 
@@ -18,22 +18,27 @@ const ENVELOPE_LIMIT: u64 = 64 << 10;
 /// An answer whose body has not been read yet.
 pub(crate) struct Response {
     inner: reqwest::Response,
+    method: Method,
     url: Url,
     idle: Duration,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// What was shown to the host that answered.
+    pub(crate) presented: Option<HeaderValue>,
     /// Held until the body is read or dropped, so that the limit covers the whole exchange.
-    pub(crate) permit: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<Place>,
 }
 
 impl Response {
-    pub(crate) fn new(inner: reqwest::Response, url: Url, idle: Duration) -> Self {
+    pub(crate) fn new(inner: reqwest::Response, request: &Outgoing<'_>, idle: Duration) -> Self {
         Self {
             inner,
-            url,
+            method: request.method.clone(),
+            url: request.url.clone(),
             idle,
             retry_after: None,
-            permit: None,
+            presented: None,
+            place: None,
         }
     }
 
@@ -61,11 +66,12 @@ impl Response {
 
     /// Returns the next piece of the body.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        match tokio::time::timeout(self.idle, self.inner.chunk()).await {
-            Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(error)) => Err(classify::cut(&self.url, &error)),
-            Err(_) => Err(classify::silent(&self.url, "within an answer", self.idle)),
-        }
+        let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
+            Ok(Ok(piece)) => return Ok(piece),
+            Ok(Err(error)) => classify::cut(&self.url, &error),
+            Err(_) => classify::silent(&self.url, "within an answer", self.idle),
+        };
+        Err(error.by(&self.method))
     }
 
     /// Reads the whole body, which must not be longer than `limit` bytes.
@@ -77,7 +83,8 @@ impl Response {
                     "the answer of {} is longer than {limit} bytes",
                     authority(&self.url)
                 );
-                return Err(Error::new(ErrorKind::TooLarge, message).at(&self.url));
+                let error = Error::new(ErrorKind::TooLarge, message).at(&self.url);
+                return Err(error.by(&self.method));
             }
             body.extend_from_slice(&piece);
         }
@@ -94,7 +101,14 @@ impl Response {
                 break;
             }
         }
+        let presented = self
+            .presented
+            .as_ref()
+            .and_then(|value| value.to_str().ok());
+        let secret = presented.and_then(|value| Some(value.split_once(' ')?.1));
         Error::answer(&self.url, self.status(), envelope::parse(&body))
+            .without(secret)
+            .by(&self.method)
             .with_retry_after(self.retry_after)
     }
 }

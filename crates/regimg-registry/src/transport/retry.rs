@@ -11,6 +11,7 @@ use crate::{Clock, Config, Error, RetryPolicy};
 /// The tries of one request.
 pub(crate) struct Retry {
     policy: RetryPolicy,
+    deadline: Option<Instant>,
     clock: Arc<dyn Clock>,
     begun: Instant,
     interval: Duration,
@@ -21,6 +22,7 @@ impl Retry {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             policy: config.retry.clone(),
+            deadline: config.deadline,
             clock: config.clock.clone(),
             begun: config.clock.now(),
             interval: config.retry.initial_interval,
@@ -39,9 +41,17 @@ impl Retry {
             return Err(error);
         }
         let wait = self.next_wait(&error)?;
-        let elapsed = self.clock.now().duration_since(self.begun);
+        let now = self.clock.now();
+        let elapsed = now.duration_since(self.begun);
         if elapsed.saturating_add(wait) > self.policy.max_elapsed {
             return Err(error);
+        }
+        let left = self
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(now));
+        if left.is_some_and(|left| wait > left) {
+            let hint = format!("the next try would begin in {}, too late", spelled(wait));
+            return Err(error.with_hint(hint));
         }
         warn!(
             "transient error: {}; retrying in {}",
@@ -71,6 +81,13 @@ impl Retry {
         let wait = jittered(self.interval, self.policy.jitter, self.clock.jitter());
         self.interval = scaled(self.interval, self.policy.multiplier).min(self.policy.max_interval);
         wait
+    }
+}
+
+impl RetryPolicy {
+    /// The least that a first wait may last.
+    pub(crate) fn shortest_wait(&self) -> Duration {
+        jittered(self.initial_interval, self.jitter, 0.0)
     }
 }
 

@@ -7,34 +7,90 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
 };
 
-use crate::{Error, ErrorKind};
+use regimg_core::Secret;
+
+use crate::{Config, Error, ErrorKind};
+
+/// What a client shows to registries that ask for a certificate.
+#[derive(Clone, Debug)]
+pub struct ClientIdentity {
+    /// The certificate in PEM, followed by the ones between it and its authority, if there are any.
+    pub certificate: String,
+    /// Its private key in PEM, not encrypted.
+    pub key: Secret,
+}
+
+/// Whether servers have to prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerCertificates {
+    /// By a certificate of the system's authorities or of those in
+    /// [`Config::ca_certs`](crate::Config::ca_certs).
+    #[default]
+    Verified,
+    /// No: whoever sits on the way may take the credentials, and the images of a tag may be
+    /// anybody's. What is asked for by digest is verified all the same.
+    DangerouslyIgnored,
+}
 
 /// Builds the configuration of every TLS connection of one client.
 ///
 /// The system's certificates are found as OpenSSL finds them (`SSL_CERT_FILE` and `SSL_CERT_DIR`
 /// included); that there are none is no error until a server has to be verified by them.
-pub(crate) fn config(ca_certs: &[String]) -> Result<ClientConfig, Error> {
+pub(crate) fn config(
+    config: &Config,
+    identity: Option<&ClientIdentity>,
+) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let given = given_certificates(ca_certs)?;
-    let verifier = Verifier::new(given, provider.clone())?;
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let given = given_certificates(&config.ca_certs)?;
+    let mut verifier = Verifier::new(given, provider.clone())?;
+    verifier.ignores = config.server_certificates == ServerCertificates::DangerouslyIgnored;
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = identity.read()?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| unusable_identity(&error.to_string()))?
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
 fn unusable(error: rustls::Error) -> Error {
     Error::new(ErrorKind::Configuration, "TLS cannot be set up").with_source(error)
+}
+
+impl ClientIdentity {
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+        let chain: Result<Vec<_>, _> =
+            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
+        let chain = chain.map_err(|error| unusable_identity(&error.to_string()))?;
+        if chain.is_empty() {
+            return Err(unusable_identity("there is no PEM certificate"));
+        }
+        // The parser's own words might repeat a piece of the key.
+        let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes())
+            .map_err(|_| unusable_identity("there is no private key in PEM that can be read"))?;
+        Ok((chain, key))
+    }
+}
+
+fn unusable_identity(why: &str) -> Error {
+    let message = format!("the client certificate cannot be used: {why}");
+    Error::new(ErrorKind::Configuration, message)
 }
 
 /// Reads the user's PEM texts; each must hold at least one certificate.
@@ -78,7 +134,61 @@ struct Verifier {
     /// `None` when there is no certificate at all, neither the system's nor the user's.
     chain: Option<Arc<WebPkiServerVerifier>>,
     given: Vec<CertificateDer<'static>>,
+    /// Whether every certificate will do.
+    ignores: bool,
     provider: Arc<CryptoProvider>,
+}
+
+/// The certificate of a server that nobody known here vouches for.
+#[derive(Debug)]
+pub(super) struct UnknownIssuer {
+    issuer: String,
+    is_own: bool,
+    signature_is_bad: bool,
+}
+
+impl fmt::Display for UnknownIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.signature_is_bad, self.is_own) {
+            (true, _) => write!(
+                f,
+                "the certificate claims in vain to be issued by {:?}",
+                self.issuer
+            ),
+            (false, true) => write!(
+                f,
+                "the certificate of {:?} is signed by itself",
+                self.issuer
+            ),
+            (false, false) => write!(
+                f,
+                "the certificate is issued by {:?}, unknown here",
+                self.issuer
+            ),
+        }
+    }
+}
+
+impl std::error::Error for UnknownIssuer {}
+
+/// Says who issued a certificate that is refused for its issuer; other reasons stay as they are.
+fn named(refused: rustls::Error, leaf: &CertificateDer<'_>) -> rustls::Error {
+    let rustls::Error::InvalidCertificate(reason) = &refused else {
+        return refused;
+    };
+    let signature_is_bad = matches!(reason, CertificateError::BadSignature);
+    if !signature_is_bad && !matches!(reason, CertificateError::UnknownIssuer) {
+        return refused;
+    }
+    let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else {
+        return refused;
+    };
+    let issuer = UnknownIssuer {
+        issuer: parsed.issuer().to_string().chars().take(200).collect(),
+        is_own: parsed.issuer() == parsed.subject(),
+        signature_is_bad,
+    };
+    CertificateError::Other(OtherError(Arc::new(issuer))).into()
 }
 
 impl Verifier {
@@ -110,6 +220,7 @@ impl Verifier {
         Ok(Self {
             chain,
             given,
+            ignores: false,
             provider,
         })
     }
@@ -154,6 +265,9 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
+        if self.ignores {
+            return Ok(ServerCertVerified::assertion());
+        }
         let refused = match &self.chain {
             Some(chain) => {
                 match chain.verify_server_cert(leaf, intermediates, name, ocsp_response, now) {
@@ -163,7 +277,8 @@ impl ServerCertVerifier for Verifier {
             }
             None => CertificateError::UnknownIssuer.into(),
         };
-        self.verify_given(leaf, name, now).map_err(|_| refused)?;
+        self.verify_given(leaf, name, now)
+            .map_err(|_| named(refused, leaf))?;
         Ok(ServerCertVerified::assertion())
     }
 

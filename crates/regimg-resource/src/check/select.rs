@@ -10,6 +10,7 @@ use crate::report::Reporter;
 
 use super::follow::known_digest;
 use super::lookups::Lookups;
+use super::nearest::Nearest;
 
 /// Lists the tags, looks up the digests that the policy needs, and lets it decide.
 ///
@@ -47,17 +48,19 @@ async fn list(
 ) -> Result<Candidates, Error> {
     let mut listing = policy.listing(cursor);
     let mut pages = repository.tag_pages();
-    let mut count = 0;
+    let mut nearest = Nearest::default();
     while let Some(page) = lookups
         .meanwhile(pages.next())
         .await?
         .during("list repository tags")?
     {
-        count += page.len();
+        nearest.note(policy, &page);
         lookups.ask(listing.add(&page));
     }
     let candidates = listing.finish();
-    report.debug(&format!("{} lists {count} tags", repository.repository()));
+    if candidates.tags().next().is_none() {
+        nearest.tell(repository.repository(), report);
+    }
     for tag in candidates.illegal_tags() {
         report.debug(&format!(
             "tag {tag:?} is left out: no registry can be asked for it"

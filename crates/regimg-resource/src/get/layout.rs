@@ -251,8 +251,8 @@ fn is_no_manifest(media_type: &MediaType) -> bool {
     !(media_type.is_image_manifest() || media_type.is_index() || media_type.is_schema1())
 }
 
-/// Finds the image for a platform in a layout that has been written; none if there is none,
-/// or if what is there is no image.
+/// Finds the image for a platform in a layout that has been written, the most fitting
+/// first as the client does; none if there is none, or if what is there is no image.
 ///
 /// # Errors
 ///
@@ -262,19 +262,25 @@ pub(super) fn find_image(
     top: RawManifest,
     platform: &Platform,
 ) -> Result<Option<Documents>, Error> {
-    let mut manifest = top;
-    for _ in 0..=MAX_DEPTH {
-        let index = match manifest.parse().during("read manifest")? {
-            Manifest::Image(_) => return documents(layout, manifest),
-            Manifest::Index(index) => index,
-        };
-        let Ok(chosen) = index.select(platform) else {
+    let (mut manifest, mut waiting) = (top, Vec::new());
+    let mut seen = BTreeSet::new();
+    loop {
+        match manifest.parse() {
+            Ok(Manifest::Image(_)) => return documents(layout, manifest),
+            Ok(Manifest::Index(index)) => {
+                let mut candidates = index.candidates(platform);
+                candidates.retain(|entry| seen.insert(entry.digest.clone()));
+                waiting.extend(candidates.into_iter().rev().cloned());
+            }
+            // It was listed without saying what it is.
+            Err(_) => {}
+        }
+        let Some(next) = waiting.pop() else {
             return Ok(None);
         };
-        let bytes = fs::read(blob_path(layout, &chosen.digest)).during("read manifest")?;
-        manifest = RawManifest::new(Some(chosen.media_type.clone()), bytes.into());
+        let bytes = fs::read(blob_path(layout, &next.digest)).during("read manifest")?;
+        manifest = RawManifest::new(Some(next.media_type), bytes.into());
     }
-    Ok(None)
 }
 
 fn documents(layout: &Path, manifest: RawManifest) -> Result<Option<Documents>, Error> {

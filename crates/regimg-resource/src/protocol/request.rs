@@ -60,73 +60,164 @@ pub struct RequestedVersion {
     reason = "the protocol's fields are what they are"
 )]
 pub struct Source {
-    /// The image's repository, such as `alpine` or `ghcr.io/a/b`.
+    /// The image's repository. Without a host it is Docker Hub's, one word is below `library/`.
+    /// With a digest (`app@sha256:...`, `app:1.0@sha256:...`) it is that one image, which is
+    /// then the only version.
+    ///
+    /// Required. Example: `ghcr.io/example/app`.
     pub repository: String,
-    /// Allows plain http where https is not offered.
+    /// Lets the registry be spoken to over plain http if it does not answer https. Loopback and
+    /// private (RFC 1918) addresses need no such leave. Certificates are verified all the same.
+    ///
+    /// Default: `false`. Example: `true`.
     pub insecure: bool,
-    /// The one tag to follow and to push.
+    /// The one tag to follow and to push. A number without quotes means its text, `1.10` too.
+    ///
+    /// Default: none. Example: `latest`.
     pub tag: TagValue,
-    /// Lets pre-releases count as versions.
+    /// Lets pre-releases count as versions: those that begin with `alpha`, `beta` or `rc`.
+    ///
+    /// Default: `false`. Example: `true`.
     pub pre_releases: bool,
-    /// Further prefixes of pre-releases than alpha, beta and rc.
+    /// More beginnings of pre-releases that count. With any, pre-releases may hold a hyphen.
+    ///
+    /// Default: none. Example: `[nightly]`.
     pub pre_release_prefixes: Vec<String>,
-    /// Follows tags that end in `-<variant>` only.
+    /// Takes only tags that end in a hyphen and this, and the tag that is named like it instead
+    /// of `latest`.
+    ///
+    /// Default: none. Example: `alpine`.
     pub variant: String,
-    /// Restricts versions, in Masterminds' syntax.
+    /// Takes only versions that satisfy it, in the syntax of Masterminds/semver. With it,
+    /// `latest` is no version.
+    ///
+    /// Default: none. Example: `>= 1.2, < 3`.
     pub semver_constraint: String,
-    /// Follows the tags that match this RE2 pattern.
+    /// Takes the tags in which this RE2 pattern matches somewhere, in the registry's order,
+    /// instead of versions.
+    ///
+    /// Default: none. Example: `^build-[0-9]+$`.
     pub tag_regex: String,
-    /// Orders `tag_regex` matches by the image's creation time.
+    /// Orders the tags that match `tag_regex` by the creation time in their images'
+    /// configurations, newest last.
+    ///
+    /// Default: `false`. Example: `true`.
     pub created_at_sort: bool,
-    /// Orders `tag_regex` matches by the version that the group `version` captures.
+    /// Orders the tags that match `tag_regex` by the version that its group `version` captures.
+    ///
+    /// Default: `false`. Example: `true`, with `tag_regex: ^jdk-(?P<version>[0-9.]+)`.
     pub version_group_sort: bool,
-    /// Ignores the tags that match this RE2 pattern.
+    /// Ignores the tags in which this RE2 pattern matches somewhere, as if they were not
+    /// listed.
+    ///
+    /// Default: none. Example: `-(windows|nano)`.
     pub tag_exclude_regex: String,
-    /// How versions are written: `semver` (also when empty) or `numeric`.
+    /// How versions are written: `semver` is one to three numbers, `numeric` any number of
+    /// numbers.
+    ///
+    /// Default: `semver`. Example: `numeric`.
     pub version_scheme: String,
-    /// The greatest plain integer that counts as a version.
+    /// The greatest whole number that counts as a version when it stands alone; dates like
+    /// `20240105` are greater than all versions.
+    ///
+    /// Default: no limit. Example: `9999`.
     pub max_integer_version: Option<u64>,
-    /// Shows annotations whose keys match in the metadata.
+    /// Shows the annotations whose keys match this RE2 pattern beside a fetched version.
+    ///
+    /// Default: none. Example: `^org\.opencontainers`.
     pub annotation_regex: String,
-    /// Shows labels whose keys match in the metadata.
+    /// Shows the labels whose keys match this RE2 pattern beside a fetched version.
+    ///
+    /// Default: none. Example: `^maintainer$`.
     pub label_regex: String,
-    /// Logs in with this name.
+    /// The name to log in with, to registries that want it with every request and to those that
+    /// hand out tokens.
+    ///
+    /// Default: anonymous. Example: `((registry.username))`.
     pub username: String,
-    /// Logs in with this password or token.
+    /// The password or token to log in with. One without the other is an error.
+    ///
+    /// Default: anonymous. Example: `((registry.password))`.
     pub password: MaybeSecret,
-    /// ECR: access key.
+    /// Login to ECR: access key. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_access_key_id: String,
-    /// ECR: secret key.
+    /// Login to ECR: secret key. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_secret_access_key: MaybeSecret,
-    /// ECR: session token.
+    /// Login to ECR: session token. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_session_token: MaybeSecret,
-    /// ECR: region; switches ECR on.
+    /// Login to ECR: region; switches ECR on. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_region: String,
-    /// ECR: registry id (deprecated).
+    /// Login to ECR: registry id (deprecated). Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_ecr_registry_id: String,
-    /// ECR: role to assume.
+    /// Login to ECR: role to assume. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_role_arn: String,
-    /// ECR: roles to assume one after another.
+    /// Login to ECR: roles to assume one after another. Not supported by this version, which
+    /// refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_role_arns: Vec<String>,
-    /// ECR: account whose registry is meant.
+    /// Login to ECR: account whose registry is meant. Not supported by this version, which
+    /// refuses it.
+    ///
+    /// Default: none. Example: none.
     pub aws_account_id: String,
-    /// ACR: switches Azure authentication on.
+    /// Login to ACR: switches it on. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub azure_acr: bool,
-    /// ACR: client id of the managed identity.
+    /// Login to ACR: client id of the managed identity. Not supported by this version, which
+    /// refuses it.
+    ///
+    /// Default: none. Example: none.
     pub azure_client_id: String,
-    /// ACR: tenant of the identity.
+    /// Login to ACR: tenant of the identity. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub azure_tenant_id: String,
-    /// ACR: cloud.
+    /// Login to ACR: cloud. Not supported by this version, which refuses it.
+    ///
+    /// Default: none. Example: none.
     pub azure_environment: String,
-    /// A pull-through mirror of Docker Hub that is asked first.
+    /// A mirror of Docker Hub that is asked first. For other registries it says nothing.
+    ///
+    /// Default: none. Example: `{host: mirror.example.com}`.
     pub registry_mirror: Option<RegistryMirror>,
-    /// Notary configuration for signing on put.
+    /// Notary configuration for signing in `out`, which refuses it: Notary v1 is not supported.
+    ///
+    /// Default: none. Example: none.
     pub content_trust: Option<ContentTrust>,
-    /// Further certificate authorities, each a PEM text.
+    /// More certificate authorities to trust, each a PEM text. A server's own certificate may
+    /// be one.
+    ///
+    /// Default: the system's. Example: `[((ca.certificate))]`.
     pub ca_certs: Vec<String>,
-    /// The platform to pick from an index.
+    /// The platform to take from an image of several.
+    ///
+    /// Default: `linux` and the worker's architecture. Example: `{architecture: arm64/v8}`.
     pub platform: Option<PlatformSpec>,
-    /// Prints what is asked of the registry, and plain lines instead of bars.
+    /// Requests under way at one time, apart from transfers of layers.
+    ///
+    /// Default: 24. Example: `4`.
+    pub max_concurrent_requests: Option<u64>,
+    /// Layers under way at one time, down or up.
+    ///
+    /// Default: 4. Example: `2`.
+    pub max_concurrent_downloads: Option<u64>,
+    /// Writes a line for each request to stderr, and no progress bars.
+    ///
+    /// Default: `false`. Example: `true`.
     pub debug: bool,
 }
 
@@ -134,11 +225,17 @@ pub struct Source {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.RegistryMirror")]
 pub struct RegistryMirror {
-    /// The mirror's host, with port.
+    /// The mirror's address; it may have a scheme, a port and a path.
+    ///
+    /// Required. Example: `https://harbor.example.com/dockerhub`.
     pub host: String,
-    /// Logs in to the mirror with this name.
+    /// The name to log in to the mirror with. The login of the source is for the origin only.
+    ///
+    /// Default: anonymous. Example: `((mirror.username))`.
     pub username: String,
-    /// Logs in to the mirror with this password.
+    /// The password to log in to the mirror with.
+    ///
+    /// Default: anonymous. Example: `((mirror.password))`.
     pub password: MaybeSecret,
 }
 
@@ -170,9 +267,13 @@ pub struct ContentTrust {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.PlatformField")]
 pub struct PlatformSpec {
-    /// Architecture, `amd64` or with a variant `arm64/v8`.
+    /// The architecture in Go's spelling, with or without a variant.
+    ///
+    /// Default: the worker's. Example: `arm64/v8`.
     pub architecture: String,
-    /// Operating system, `linux`.
+    /// The operating system.
+    ///
+    /// Default: `linux`. Example: `windows`.
     pub os: String,
 }
 
@@ -180,14 +281,25 @@ pub struct PlatformSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.GetParams")]
 pub struct GetParams {
-    /// `rootfs` (also when empty), `oci` or `oci-layout`.
+    /// What is left for later steps: `rootfs` is the image's files, `oci` one archive for
+    /// `docker load`, `oci-layout` a directory of every image of the version, for mirroring.
+    ///
+    /// Default: `rootfs`. Example: `oci-layout`.
     pub format: String,
-    /// Overrides fields of the source's platform.
+    /// The platform to take from an image of several, over the source's field by field. In an
+    /// `oci-layout` it says which image `labels.json` and the like are about.
+    ///
+    /// Default: the source's. Example: `{architecture: arm64/v8}`.
     pub platform: Option<PlatformSpec>,
-    /// The platforms that an OCI layout is to hold, `os/architecture[/variant]`; none means
-    /// all there are.
+    /// The platforms that an `oci-layout` is to hold, each `os/architecture` or
+    /// `os/architecture/variant`.
+    ///
+    /// Default: all there are. Example: `[linux/amd64, linux/arm64]`.
     pub platforms: Vec<String>,
-    /// Fetches nothing, writes the version's files only.
+    /// Fetches no image and writes the version's files only. The registry is asked for nothing
+    /// that `label_regex`, `annotation_regex` or a version without a digest do not need.
+    ///
+    /// Default: `false`. Example: `true`.
     pub skip_download: bool,
 }
 

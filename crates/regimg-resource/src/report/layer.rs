@@ -9,6 +9,9 @@ use tracing_subscriber::layer::Context;
 
 use super::{Bar, Reporter, Severity};
 
+/// How the client's events begin that say that it will try again.
+const RETRY: &str = "transient error: ";
+
 /// Forwards what `regimg-*` crates say; libraries below them keep to themselves.
 #[derive(Debug)]
 pub(super) struct EventLayer {
@@ -33,12 +36,11 @@ impl<S: Subscriber> Layer<S> for EventLayer {
             Level::INFO => Severity::Info,
             _ => Severity::Debug,
         };
-        if severity == Severity::Warning {
-            // What the client warns of in the middle of a transfer, it tries again.
-            Bar::retry_current();
-        }
         let mut line = Line::default();
         event.record(&mut line);
+        if line.message.starts_with(RETRY) {
+            Bar::retry_current();
+        }
         self.report.log(severity, &line.finish());
     }
 }

@@ -82,11 +82,11 @@ mod tests {
     #[test]
     fn a_repository_may_name_one_image() {
         check("alpine", "index.docker.io/library/alpine");
-        check("127.0.0.1:5000/a", "127.0.0.1:5000/a");
+        check("127.0.0.1:5000/ab", "127.0.0.1:5000/ab");
         check("ghcr.io/a/b@D", "ghcr.io/a/b by digest");
         check(
-            "localhost:5000/a:1.0@D",
-            "localhost:5000/a tag 1.0 by digest",
+            "localhost:5000/ab:1.0@D",
+            "localhost:5000/ab tag 1.0 by digest",
         );
         check("", "source.repository: is missing");
         check("alpine:3.20", "source.repository: ");

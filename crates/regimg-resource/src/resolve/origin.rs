@@ -17,6 +17,10 @@ const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
 /// How long a check waits for a registry that is busy. Concourse runs the next one soon.
 const CHECK_PATIENCE: Duration = Duration::from_mins(5);
 
+/// Requests under way at one time unless the source says otherwise. Those of a check are
+/// look-ups, which cost a registry little; 500 of them at 20 ms each take half a second.
+const REQUESTS: usize = 24;
+
 /// One place that can serve the image, and how to speak to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
@@ -24,7 +28,15 @@ pub(crate) struct Origin {
     pub(super) credential: Credential,
     pub(super) plain_http: PlainHttp,
     pub(super) ca_certs: Vec<String>,
+    pub(super) limits: Limits,
     pub(super) patience: Patience,
+}
+
+/// How much may be under way at one time; none where the client decides.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    requests: Option<usize>,
+    transfers: Option<usize>,
 }
 
 /// How long to wait for a place that is busy or silent.
@@ -71,6 +83,16 @@ impl Origin {
                 PlainHttp::LocalOnly
             },
             ca_certs: source.ca_certs.clone(),
+            limits: Limits {
+                requests: limit(
+                    source.max_concurrent_requests,
+                    "source.max_concurrent_requests",
+                )?,
+                transfers: limit(
+                    source.max_concurrent_downloads,
+                    "source.max_concurrent_downloads",
+                )?,
+            },
             patience,
         })
     }
@@ -86,33 +108,43 @@ impl Origin {
         config.plain_http = self.plain_http;
         config.ca_certs.clone_from(&self.ca_certs);
         config.proxy = settings.proxy.clone();
-        self.patience.limit(&mut config);
+        config.max_requests = self.limits.requests.unwrap_or(REQUESTS);
+        config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
         if let Some(interval) = settings.retry_interval {
             config.retry.initial_interval = interval;
         }
+        self.patience.limit(&mut config);
         let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
         Ok(client.repository(&self.repository))
     }
 }
 
 impl Patience {
+    /// Shortens the client's waits. The first wait between two tries is the measure, so
+    /// that what shortens it for tests shortens the others as well.
     fn limit(self, config: &mut Config) {
-        let limit = match self {
+        let (limit, waits) = match self {
             Self::Step => return,
-            Self::Check => CHECK_PATIENCE,
-            Self::Mirror => MIRROR_PATIENCE,
+            Self::Check => (CHECK_PATIENCE, 60),
+            Self::Mirror => (MIRROR_PATIENCE, 3),
         };
         let (retry, timeouts) = (&mut config.retry, &mut config.timeouts);
-        for wait in [&mut retry.max_elapsed, &mut retry.max_retry_after] {
-            *wait = limit.min(*wait);
-        }
+        retry.max_elapsed = retry.initial_interval * waits;
         for wait in [
+            &mut retry.max_retry_after,
             &mut timeouts.connect,
             &mut timeouts.first_byte,
             &mut timeouts.idle,
         ] {
             *wait = limit.min(*wait);
         }
+    }
+}
+
+fn limit(limit: Option<u64>, name: &'static str) -> Result<Option<usize>, Error> {
+    match limit {
+        Some(0) => Err(field(name, "is 0: nothing could be done")),
+        limit => Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))),
     }
 }
 

@@ -74,11 +74,10 @@ impl Cursor<'_> {
     /// Takes a POSIX class if one comes next: `[:name:]` or `[:^name:]`.
     fn posix(&mut self) -> Result<Option<(Ranges, bool)>, Fault> {
         let start = self.at;
-        let Some((name, _)) = self
-            .rest()
-            .strip_prefix("[:")
-            .and_then(|rest| rest.split_once(":]"))
-        else {
+        if !self.rest().starts_with("[:") || self.last_posix_end < Some(start + 2) {
+            return Ok(None);
+        }
+        let Some((name, _)) = self.rest()[2..].split_once(":]") else {
             return Ok(None);
         };
         self.at += name.len() + 4;

@@ -49,6 +49,10 @@ pub enum ParsePatternErrorKind {
     NoVersionGroup,
 }
 
+/// How many characters of a fragment are displayed: a pattern that is too large should not
+/// make a line of a log too large.
+const MAX_EXCERPT: usize = 300;
+
 /// What is wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -109,11 +113,14 @@ impl fmt::Display for ParsePatternErrorKind {
 
 impl fmt::Display for ParsePatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "error parsing regexp: {}: `{}`",
-            self.kind, self.fragment
-        )
+        let Self { kind, fragment } = self;
+        match fragment.char_indices().nth(MAX_EXCERPT) {
+            Some((end, _)) => {
+                let excerpt = &fragment[..end];
+                write!(f, "error parsing regexp: {kind}: `{excerpt}…`")
+            }
+            None => write!(f, "error parsing regexp: {kind}: `{fragment}`"),
+        }
     }
 }
 

@@ -7,9 +7,20 @@ use super::error::{Fault, ParsePatternErrorKind as Kind};
 pub(super) struct Cursor<'a> {
     pub(super) pattern: &'a str,
     pub(super) at: usize,
+    /// Where the last `:]` is, if there is one: it decides what any `[:` means.
+    pub(super) last_posix_end: Option<usize>,
 }
 
 impl<'a> Cursor<'a> {
+    /// Points at the start of a pattern.
+    pub(super) fn new(pattern: &'a str) -> Self {
+        Self {
+            pattern,
+            at: 0,
+            last_posix_end: pattern.rfind(":]"),
+        }
+    }
+
     pub(super) fn rest(self) -> &'a str {
         &self.pattern[self.at..]
     }

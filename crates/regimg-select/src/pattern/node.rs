@@ -5,7 +5,7 @@ use regex_syntax::{
     utf8::Utf8Sequences,
 };
 
-use super::repeat::Count;
+use super::{repeat::Count, unicode};
 
 /// A finished part of a pattern, in two forms, with what limits depend on.
 #[derive(Debug)]
@@ -175,8 +175,13 @@ impl Node {
 }
 
 /// Adds what differs only in case.
+///
+/// Folding looks at one character after the other, so it is spared those that have no case.
 pub(super) fn fold(class: &mut ClassUnicode) {
-    class
+    let mut cased = class.clone();
+    cased.intersect(unicode::cased());
+    cased
         .try_case_fold_simple()
         .expect("the tables for case folding are built in");
+    class.union(&cased);
 }

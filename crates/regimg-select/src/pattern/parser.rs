@@ -15,6 +15,13 @@ use super::{
 /// How deeply parts may be within each other.
 const MAX_DEPTH: u32 = 1000;
 
+/// The greatest cost of a pattern. Compiled for all text, each transition takes 8 bytes,
+/// and at worst a state of its own of 24 bytes.
+const MAX_COST: u64 = 16 << 20;
+
+/// The cost of a part while the pattern is read: about 400 bytes, whatever it compiles to.
+const PART_COST: u64 = 64;
+
 /// A pattern that was read.
 pub(super) struct Parsed {
     pub(super) node: Node,
@@ -25,11 +32,12 @@ pub(super) struct Parsed {
 /// Reads a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Parsed, Fault> {
     let mut parser = Parser {
-        cursor: Cursor { pattern, at: 0 },
+        cursor: Cursor::new(pattern),
         flags: Flags::default(),
         open: Vec::new(),
         group: Group::new(GroupKind::Plain, Flags::default()),
         repetition: None,
+        cost: 0,
         version_groups: 0,
     };
     while let Some(next) = parser.cursor.peek() {
@@ -46,6 +54,8 @@ struct Parser<'a> {
     group: Group,
     /// Where the token just before began, if it was a repetition.
     repetition: Option<usize>,
+    /// What all characters, classes and places read so far cost.
+    cost: u64,
     version_groups: u32,
 }
 
@@ -58,14 +68,14 @@ impl Parser<'_> {
             '|' => {
                 self.cursor.at += 1;
                 self.group.alternative();
-                Ok(())
+                self.charge(PART_COST)
             }
             '^' => self.single(self.flags.start()),
             '$' => self.single(self.flags.end()),
             '.' => self.single(self.flags.dot()),
             '[' => {
                 let class = self.cursor.brackets(self.flags.fold)?;
-                self.push(Node::class(class))
+                self.leaf(Node::class(class))
             }
             '\\' => self.backslash(),
             _ => match Count::of_prefix(self.cursor.rest()) {
@@ -86,7 +96,23 @@ impl Parser<'_> {
     /// Takes the next character, which stands for `node`.
     fn single(&mut self, node: Node) -> Result<(), Fault> {
         self.cursor.next();
+        self.leaf(node)
+    }
+
+    /// Adds a part that has no parts itself.
+    fn leaf(&mut self, node: Node) -> Result<(), Fault> {
+        self.charge(node.cost)?;
         self.push(node)
+    }
+
+    /// Counts what has been read, so that a huge pattern is refused before it takes much
+    /// memory. What repetitions multiply is counted in the end.
+    fn charge(&mut self, cost: u64) -> Result<(), Fault> {
+        self.cost = self.cost.saturating_add(cost.max(PART_COST));
+        if self.cost > MAX_COST {
+            return Err(Fault::TooLarge);
+        }
+        Ok(())
     }
 
     fn open(&mut self) -> Result<(), Fault> {
@@ -107,7 +133,7 @@ impl Parser<'_> {
         let group = Group::new(kind, self.flags);
         self.flags = flags;
         self.open.push(std::mem::replace(&mut self.group, group));
-        Ok(())
+        self.charge(PART_COST)
     }
 
     fn close(&mut self) -> Result<(), Fault> {
@@ -141,6 +167,7 @@ impl Parser<'_> {
             return Err(fault(self.cursor, Kind::InvalidRepeatSize));
         }
         self.repetition = Some(start);
+        self.charge(PART_COST)?;
         self.push(node.repeated(count, lazy == self.flags.lazy))
     }
 
@@ -154,7 +181,7 @@ impl Parser<'_> {
             _ => return self.escaped(),
         };
         self.cursor.at += 2;
-        self.push(Node::look(look))
+        self.leaf(Node::look(look))
     }
 
     /// Takes `\Q`, and what stands for itself up to `\E` or the end.
@@ -167,7 +194,7 @@ impl Parser<'_> {
         self.cursor.at += text.len() + end;
         let mut characters = text.chars();
         characters
-            .try_for_each(|character| self.push(Node::literal(Some(character), self.flags.fold)))
+            .try_for_each(|character| self.leaf(Node::literal(Some(character), self.flags.fold)))
     }
 
     fn escaped(&mut self) -> Result<(), Fault> {
@@ -175,7 +202,7 @@ impl Parser<'_> {
             Some(class) => Node::class(class),
             None => Node::literal(char::from_u32(self.cursor.escape()?), self.flags.fold),
         };
-        self.push(node)
+        self.leaf(node)
     }
 
     fn finish(self) -> Result<Parsed, Fault> {
@@ -186,6 +213,9 @@ impl Parser<'_> {
         let node = self.group.finish();
         if node.depth > MAX_DEPTH {
             return Err(Fault::TooDeep);
+        }
+        if node.cost > MAX_COST {
+            return Err(Fault::TooLarge);
         }
         Ok(Parsed {
             node,

@@ -1,30 +1,34 @@
 //! Compiled patterns.
 
-use std::{sync::OnceLock, thread};
+use std::sync::OnceLock;
 
 use regex_automata::{
     Input,
-    meta::{BuildError, Regex},
+    meta::{Config, Regex},
     nfa::thompson::WhichCaptures,
     util::captures::Captures as Slots,
 };
 use regex_syntax::hir::Hir;
 
-use super::{error::Fault, node::Node};
+use super::{error::Fault, node::Node, stack};
 
 /// The most bytes that a program for ASCII text may take.
 const MAX_ASCII_SIZE: usize = 64 << 20;
 
-/// The most transitions that a program for all text may have. Each takes 8 bytes, and
-/// at worst a state of its own of 24 bytes.
-const MAX_FULL_COST: u64 = 16 << 20;
+/// The most bytes that a program which captures may take. A search keeps two places for
+/// each group in each of its states, twice; so this is lower.
+const MAX_CAPTURES_SIZE: usize = 2 << 20;
 
-/// How deeply parts may be within each other to be compiled on the caller's stack: the
-/// compiler calls itself, and an unoptimised one takes about 13 KiB for each level.
-const MAX_CALLERS_DEPTH: u32 = 50;
+/// The most groups that may capture a version, for the same reason. With all of them, a
+/// search takes up to 50 MiB.
+const MAX_VERSION_GROUPS: u32 = 16;
 
-/// Enough for [`MAX_CALLERS_DEPTH`] times twenty.
-const STACK: usize = 64 << 20;
+/// The greatest cost at which matching keeps what it has found out about a pattern, in a
+/// cache. Beyond, the cache would be large, and of little use because most is new.
+const MAX_CACHED_COST: usize = 1 << 19;
+
+/// The least that the cache may take.
+const MIN_CACHE_SIZE: usize = 2 << 20;
 
 /// Says whether a text matches.
 #[derive(Debug)]
@@ -37,29 +41,28 @@ pub(super) struct Program {
 #[derive(Debug)]
 struct Full {
     source: Hir,
+    cost: u64,
     regex: OnceLock<Regex>,
 }
 
 impl Program {
+    /// Compiles a pattern, on a stack that suffices for it.
     pub(super) fn new(node: Node) -> Result<Self, Fault> {
-        if node.cost > MAX_FULL_COST {
-            return Err(Fault::TooLarge);
+        let levels = stack::levels(&node.full)?.max(stack::levels(&node.ascii)?);
+        let config = config(node.cost, WhichCaptures::None);
+        let ascii = build(&node.ascii, config.nfa_size_limit(Some(MAX_ASCII_SIZE)));
+        let full = Full {
+            source: node.full,
+            cost: node.cost,
+            regex: OnceLock::new(),
+        };
+        // Later the stack might not suffice.
+        if levels > stack::MAX_CALLERS_LEVELS {
+            full.get();
         }
-        let deep = node.depth > MAX_CALLERS_DEPTH;
-        on_enough_stack(deep, || {
-            let ascii = compile(&node.ascii, Some(MAX_ASCII_SIZE), WhichCaptures::None);
-            let full = Full {
-                source: node.full,
-                regex: OnceLock::new(),
-            };
-            // Later there might be no stack for it.
-            if deep {
-                full.get();
-            }
-            Ok(Self {
-                ascii: ascii.map_err(|_| Fault::TooLarge)?,
-                full,
-            })
+        Ok(Self {
+            ascii: ascii?,
+            full,
         })
     }
 
@@ -76,7 +79,8 @@ impl Program {
 impl Full {
     fn get(&self) -> &Regex {
         self.regex.get_or_init(|| {
-            compile(&self.source, None, WhichCaptures::None)
+            let config = config(self.cost, WhichCaptures::None);
+            build(&self.source, config.nfa_size_limit(None))
                 .expect("the cost is limited, so the states can be numbered")
         })
     }
@@ -91,12 +95,14 @@ pub(super) struct Captures {
 }
 
 impl Captures {
-    pub(super) fn new(node: Node, groups: u32) -> Result<Self, Fault> {
-        let deep = node.depth > MAX_CALLERS_DEPTH;
-        let regex = on_enough_stack(deep, || {
-            compile(&node.ascii, Some(MAX_ASCII_SIZE), WhichCaptures::All)
-                .map_err(|_| Fault::TooLarge)
-        });
+    /// Compiles a pattern, on a stack that suffices for it.
+    pub(super) fn new(node: &Node, groups: u32) -> Result<Self, Fault> {
+        if groups > MAX_VERSION_GROUPS {
+            return Err(Fault::TooLarge);
+        }
+        stack::levels(&node.ascii)?;
+        let config = config(node.cost, WhichCaptures::All);
+        let regex = build(&node.ascii, config.nfa_size_limit(Some(MAX_CAPTURES_SIZE)));
         Ok(Self {
             regex: regex?,
             groups,
@@ -116,29 +122,21 @@ impl Captures {
     }
 }
 
-fn compile(
-    source: &Hir,
-    limit: Option<usize>,
-    captures: WhichCaptures,
-) -> Result<Regex, BuildError> {
-    let config = Regex::config()
-        .nfa_size_limit(limit)
-        .which_captures(captures);
-    Regex::builder().configure(config).build_from_hir(source)
+fn build(source: &Hir, config: Config) -> Result<Regex, Fault> {
+    let regex = Regex::builder().configure(config).build_from_hir(source);
+    regex.map_err(|_| Fault::TooLarge)
 }
 
-/// Runs `work` on a thread with a large stack if it goes deep.
-fn on_enough_stack<T: Send>(
-    deep: bool,
-    work: impl FnOnce() -> Result<T, Fault> + Send,
-) -> Result<T, Fault> {
-    if !deep {
-        return work();
-    }
-    thread::scope(|scope| {
-        let builder = thread::Builder::new().stack_size(STACK);
-        let worker = builder.spawn_scoped(scope, work);
-        let worker = worker.map_err(|_| Fault::TooDeep)?;
-        worker.join().unwrap_or(Err(Fault::TooDeep))
-    })
+/// Decides about the cache, in which a state of the lazy DFA is a list of states. One that
+/// does not fit would make it call itself for ever, so there is room for several: all
+/// states are not more than twice the cost, and each takes up to 5 bytes in a list.
+fn config(cost: u64, captures: WhichCaptures) -> Config {
+    let cached = usize::try_from(cost)
+        .ok()
+        .filter(|&cost| cost <= MAX_CACHED_COST);
+    let capacity = MIN_CACHE_SIZE + 64 * cached.unwrap_or(0);
+    Regex::config()
+        .which_captures(captures)
+        .hybrid(cached.is_some())
+        .hybrid_cache_capacity(capacity)
 }

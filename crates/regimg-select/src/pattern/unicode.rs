@@ -1,5 +1,7 @@
 //! Unicode categories and scripts by the names that Go knows.
 
+use std::sync::LazyLock;
+
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
 /// The long names of categories, with the short ones.
@@ -101,6 +103,19 @@ pub(super) fn class(name: &str) -> Option<ClassUnicode> {
     Some(table("sc", script))
 }
 
+/// Returns characters among which are all that differ from others only in case: letters,
+/// the iota subscript, Roman numerals and letters in circles.
+pub(super) fn cased() -> &'static ClassUnicode {
+    static CASED: LazyLock<ClassUnicode> = LazyLock::new(|| {
+        let mut cased = table("gc", "lc");
+        for category in ["mn", "nl", "so"] {
+            cased.union(&table("gc", category));
+        }
+        cased
+    });
+    &CASED
+}
+
 fn normalized(name: &str) -> String {
     let letters = name
         .chars()
@@ -128,7 +143,18 @@ fn table(property: &str, value: &str) -> ClassUnicode {
 
 #[cfg(test)]
 mod tests {
-    use super::{CATEGORIES, SCRIPTS, SHORT, class};
+    use super::{CATEGORIES, SCRIPTS, SHORT, cased, class, range};
+
+    #[test]
+    fn what_has_no_case_is_folded_to_itself() {
+        let mut rest = cased().clone();
+        rest.negate();
+        for character in rest.iter().flat_map(|range| range.start()..=range.end()) {
+            let mut folded = range(character, character);
+            folded.try_case_fold_simple().unwrap();
+            assert_eq!(folded, range(character, character), "{character:?}");
+        }
+    }
 
     #[test]
     fn names_are_found_however_they_are_spelled() {

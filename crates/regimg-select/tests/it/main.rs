@@ -5,9 +5,12 @@
 mod registry;
 mod vectors;
 
+mod beyond;
+mod bounds;
 mod constraint;
 mod follow;
 mod glob;
+mod listing;
 mod pattern;
 mod push;
 mod selection;

@@ -88,7 +88,7 @@ fn tags_are_the_go_resources() {
 
 fn plan(version: &str) -> PushPlan {
     let mut policy = PushPolicy::default();
-    policy.version = version.to_owned();
+    policy.version = version.into();
     policy.bump_aliases = true;
     policy.plan().unwrap()
 }
@@ -143,8 +143,8 @@ fn dates_lose_their_zeros_and_somebody_can_say_so() {
 fn what_is_wrong_is_told_by_kind() {
     let check = |version: &str, prefix: &str, additional: &str, kind: Kind| {
         let mut policy = PushPolicy::default();
-        policy.version = version.to_owned();
-        policy.tag_prefix = prefix.to_owned();
+        policy.version = version.into();
+        policy.tag_prefix = prefix.into();
         let tags = policy.plan().and_then(|plan| plan.tags(additional));
         assert_eq!(tags.unwrap_err().kind(), kind, "{version:?} {additional:?}");
     };

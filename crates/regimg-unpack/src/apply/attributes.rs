@@ -10,7 +10,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::{getegid, geteuid};
 
-use crate::error::{Doing, Error};
+use crate::error::{Calling, Doing, Error, Quoted, Refused};
 use crate::proc;
 use crate::progress::{Progress, Warning};
 use crate::root::Directory;
@@ -50,13 +50,19 @@ impl<P: Progress> Layer<'_, P> {
     ) -> Result<(), Error> {
         let attributes = &entry.attributes;
         if let Some((uid, gid)) = self.owner(within, attributes)? {
-            fchown(file, Some(uid), Some(gid)).map_err(|errno| refused_owner(uid, gid, errno))?;
+            fchown(file, Some(uid), Some(gid))
+                .calling("fchown")
+                .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
-        fchmod(file, Mode::from_raw_mode(attributes.mode)).doing("cannot set the mode")?;
+        fchmod(file, Mode::from_raw_mode(attributes.mode))
+            .calling("fchmod")
+            .doing("cannot set the mode")?;
         self.set_xattrs(entry, |name, value| {
-            fsetxattr(file, name, value, XattrFlags::empty())
+            fsetxattr(file, name, value, XattrFlags::empty()).calling("fsetxattr")
         })?;
-        futimens(file, &timestamps(attributes)).doing("cannot set times")
+        futimens(file, &timestamps(attributes))
+            .calling("utimensat")
+            .doing("cannot set times")
     }
 
     /// Sets everything on a directory but its times, which what goes into it would change.
@@ -73,42 +79,15 @@ impl<P: Progress> Layer<'_, P> {
         };
         if let Some((uid, gid)) = owner {
             fchown(directory, Some(uid), Some(gid))
-                .map_err(|errno| refused_owner(uid, gid, errno))?;
+                .calling("fchown")
+                .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
-        fchmod(directory, Mode::from_raw_mode(mode)).doing("cannot set the mode")?;
+        fchmod(directory, Mode::from_raw_mode(mode))
+            .calling("fchmod")
+            .doing("cannot set the mode")?;
         self.set_xattrs(entry, |name, value| {
-            fsetxattr(directory, name, value, XattrFlags::empty())
+            fsetxattr(directory, name, value, XattrFlags::empty()).calling("fsetxattr")
         })
-    }
-
-    /// Removes the extended attributes that a directory of a lower layer has and its new
-    /// entry does not.
-    pub(super) fn drop_stale_xattrs(
-        &mut self,
-        directory: BorrowedFd<'_>,
-        entry: &Entry,
-    ) -> Result<(), Error> {
-        let mut names = Vec::with_capacity(64 * 1024);
-        match flistxattr(directory, rustix::buffer::spare_capacity(&mut names)) {
-            Ok(_) => {}
-            Err(Errno::NOTSUP) => return Ok(()),
-            Err(errno) => return Err(Error::system("cannot list extended attributes", errno)),
-        }
-        for name in names
-            .split(|&byte| byte == 0)
-            .filter(|name| !name.is_empty() && !is_of_the_machine(name))
-        {
-            if entry.attributes.xattrs.iter().any(|(kept, _)| kept == name) {
-                continue;
-            }
-            match fremovexattr(directory, name) {
-                Ok(()) | Err(Errno::NODATA | Errno::PERM | Errno::ACCESS) => {}
-                Err(errno) => {
-                    return Err(Error::system("cannot remove an extended attribute", errno));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Sets everything but a mode on what has no content to be opened for: a link, which has
@@ -120,20 +99,18 @@ impl<P: Progress> Layer<'_, P> {
         entry: &Entry,
     ) -> Result<(), Error> {
         if let Some((uid, gid)) = self.owner(within, &entry.attributes)? {
-            let changed = chownat(
-                &within.fd,
-                name,
-                Some(uid),
-                Some(gid),
-                AtFlags::SYMLINK_NOFOLLOW,
-            );
-            changed.map_err(|errno| refused_owner(uid, gid, errno))?;
+            let (flags, owner) = (AtFlags::SYMLINK_NOFOLLOW, (Some(uid), Some(gid)));
+            chownat(&within.fd, name, owner.0, owner.1, flags)
+                .calling("fchownat")
+                .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
         self.set_xattrs(entry, |xattr, value| {
-            proc::set_xattr(within.fd.as_fd(), name, xattr, value)
+            proc::set_xattr(within.fd.as_fd(), name, xattr, value).calling("lsetxattr")
         })?;
         let times = timestamps(&entry.attributes);
-        utimensat(&within.fd, name, &times, AtFlags::SYMLINK_NOFOLLOW).doing("cannot set times")
+        utimensat(&within.fd, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+            .calling("utimensat")
+            .doing("cannot set times")
     }
 
     /// Returns the owner to set, unless a new file in this directory has it already: whether
@@ -163,37 +140,64 @@ impl<P: Progress> Layer<'_, P> {
     fn set_xattrs(
         &mut self,
         entry: &Entry,
-        set: impl Fn(&[u8], &[u8]) -> Result<(), Errno>,
+        set: impl Fn(&[u8], &[u8]) -> Result<(), Refused>,
     ) -> Result<(), Error> {
         let xattrs = &entry.attributes.xattrs;
         if xattrs.is_empty() {
             return Ok(());
         }
         let (last, first): (Vec<_>, Vec<_>) =
-            xattrs.iter().partition(|(name, _)| name == CAPABILITY);
+            xattrs.iter().partition(|(name, _)| *name == CAPABILITY);
         for (name, value) in first.into_iter().chain(last) {
             if is_of_the_machine(name) {
                 continue;
             }
             match set(name, value) {
                 Ok(()) => {}
-                Err(Errno::NOTSUP | Errno::PERM | Errno::ACCESS) => {
+                Err(refused) if is_not_allowed(refused.errno) => {
                     self.notes.warn(&Warning::Xattr {
                         path: entry.path.clone(),
                         name: name.clone(),
                     });
                 }
-                Err(errno) => {
-                    let name = crate::error::Quoted(name);
-                    return Err(Error::system(
-                        format!("cannot set extended attribute {name}"),
-                        errno,
-                    ));
+                Err(refused) => {
+                    let operation = format!("cannot set extended attribute {}", Quoted(name));
+                    return Err(Error::system(operation, refused));
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Removes the extended attributes that a directory of a lower layer has and its new
+/// entry does not.
+pub(super) fn drop_stale_xattrs(directory: BorrowedFd<'_>, entry: &Entry) -> Result<(), Error> {
+    let mut names = Vec::with_capacity(64 * 1024);
+    match flistxattr(directory, rustix::buffer::spare_capacity(&mut names)) {
+        Ok(_) => {}
+        Err(Errno::NOTSUP) => return Ok(()),
+        refused => {
+            let refused = refused.map(drop).calling("flistxattr");
+            return refused.doing("cannot list extended attributes");
+        }
+    }
+    for name in names
+        .split(|&byte| byte == 0)
+        .filter(|name| !name.is_empty() && !is_of_the_machine(name))
+    {
+        if entry.attributes.xattrs.contains_key(name) {
+            continue;
+        }
+        match fremovexattr(directory, name) {
+            Err(Errno::NODATA) => {}
+            Err(errno) if is_not_allowed(errno) => {}
+            refused => refused
+                .calling("fremovexattr")
+                .doing("cannot remove an extended attribute")?,
+        }
+    }
+    Ok(())
 }
 
 /// Takes an id as the system does: the highest one is no id but stands for "leave it".
@@ -204,12 +208,17 @@ fn id(id: u64, of: &str) -> Result<u32, Error> {
         .ok_or_else(|| Error::archive(format!("{of} id {id} is out of range")))
 }
 
-fn refused_owner(uid: Uid, gid: Gid, errno: Errno) -> Error {
+/// Tells whether an attribute is one that a file system does not have, or a user may not set.
+fn is_not_allowed(errno: Errno) -> bool {
+    matches!(errno, Errno::NOTSUP | Errno::PERM | Errno::ACCESS)
+}
+
+fn refused_owner(uid: Uid, gid: Gid, refused: Refused) -> Error {
     let (uid, gid) = (uid.as_raw(), gid.as_raw());
-    let hint = if errno == Errno::INVAL {
+    let hint = if refused.errno == Errno::INVAL {
         ", which this user namespace has no mapping for"
     } else {
         ""
     };
-    Error::system(format!("cannot set the owner {uid}:{gid}{hint}"), errno)
+    Error::system(format!("cannot set the owner {uid}:{gid}{hint}"), refused)
 }

@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::error::{Doing, Error, Quoted};
+use crate::error::{Calling, Doing, Error, Quoted, Refused};
 use crate::options::Devices;
 use crate::path;
 use crate::proc;
@@ -18,6 +18,7 @@ use crate::root::{Directory, Id};
 use crate::tar::{Archive, Entry, FileContent, Kind};
 
 use super::Layer;
+use super::attributes::drop_stale_xattrs;
 use super::restore::{Restore, is_in_the_way};
 
 impl<P: Progress> Layer<'_, P> {
@@ -63,10 +64,10 @@ impl<P: Progress> Layer<'_, P> {
         parent: &Directory,
         name: &[u8],
         doing: &'static str,
-        make: impl Fn() -> Result<T, Errno>,
+        make: impl Fn() -> Result<T, Refused>,
     ) -> Result<T, Error> {
         match make() {
-            Err(Errno::EXIST) => {
+            Err(refused) if refused.errno == Errno::EXIST => {
                 self.places.remove(parent, name)?;
                 make().doing(doing)
             }
@@ -86,7 +87,7 @@ impl<P: Progress> Layer<'_, P> {
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = self.make(parent, name, "cannot create the file", || {
-            openat(&parent.fd, name, flags, Mode::RUSR | Mode::WUSR)
+            openat(&parent.fd, name, flags, Mode::RUSR | Mode::WUSR).calling("openat")
         })?;
         let file = std::fs::File::from(file);
         self.write(&file, content, archive)?;
@@ -103,7 +104,9 @@ impl<P: Progress> Layer<'_, P> {
         let mut end = 0;
         for region in &content.regions {
             if region.offset != end {
-                seek(file, SeekFrom::Start(region.offset)).doing("cannot seek in the file")?;
+                seek(file, SeekFrom::Start(region.offset))
+                    .calling("lseek")
+                    .doing("cannot seek in the file")?;
             }
             let mut remaining = region.length;
             while remaining > 0 {
@@ -111,7 +114,8 @@ impl<P: Progress> Layer<'_, P> {
                 let count = data.len();
                 file.write_all(data).map_err(|error| {
                     let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
-                    Error::system("cannot write the file", errno)
+                    let call = "write";
+                    Error::system("cannot write the file", Refused { call, errno })
                 })?;
                 archive.consume(count)?;
                 remaining -= count as u64;
@@ -120,7 +124,9 @@ impl<P: Progress> Layer<'_, P> {
             end = region.offset + region.length;
         }
         if end != content.size {
-            ftruncate(file, content.size).doing("cannot set the file's size")?;
+            ftruncate(file, content.size)
+                .calling("ftruncate")
+                .doing("cannot set the file's size")?;
         }
         Ok(())
     }
@@ -135,11 +141,12 @@ impl<P: Progress> Layer<'_, P> {
     ) -> Result<(), Error> {
         let mut path = within.to_owned();
         path::push(&mut path, name);
-        let make = || mkdirat(&parent.fd, name, Mode::RWXU);
+        let make = || mkdirat(&parent.fd, name, Mode::RWXU).calling("mkdirat");
         let mut is_new = true;
         match make() {
-            Err(Errno::EXIST) => {
+            Err(refused) if refused.errno == Errno::EXIST => {
                 let stat = statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW)
+                    .calling("fstatat")
                     .doing("cannot inspect what is there")?;
                 if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
                     is_new = false;
@@ -153,9 +160,10 @@ impl<P: Progress> Layer<'_, P> {
             outcome => outcome.doing("cannot create the directory")?,
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let directory =
-            openat(&parent.fd, name, flags, Mode::empty()).doing("cannot open the directory")?;
-        self.adopt(entry, directory, is_new.then_some(parent), path)
+        let directory = openat(&parent.fd, name, flags, Mode::empty())
+            .calling("openat")
+            .doing("cannot open the directory")?;
+        self.adopt(entry, directory, is_new.then_some(parent), &path)
     }
 
     /// Gives a directory its entry's attributes. `within` is where it was made, if it was.
@@ -164,7 +172,7 @@ impl<P: Progress> Layer<'_, P> {
         entry: &Entry,
         directory: OwnedFd,
         within: Option<&Directory>,
-        path: Vec<u8>,
+        path: &[u8],
     ) -> Result<(), Error> {
         let access = self.places.access;
         let mode = entry.attributes.mode;
@@ -174,46 +182,51 @@ impl<P: Progress> Layer<'_, P> {
             mode
         };
         if within.is_none() {
-            self.drop_stale_xattrs(directory.as_fd(), entry)?;
+            drop_stale_xattrs(directory.as_fd(), entry)?;
         }
         self.finish_directory(directory.as_fd(), mode_for_now, within, entry)?;
         let (directory, _) = Directory::of(directory).doing("cannot inspect the directory")?;
-        self.places.restores.insert(
-            directory.id,
-            Restore::to(path.clone(), &entry.attributes, access),
-        );
+        let name = self.places.names.of(path);
+        let restore = Restore::to(name, &entry.attributes, access);
+        self.places.restores.insert(directory.id, restore);
         self.places.forget(directory.id);
-        self.places.insert(&path, directory);
+        self.places.insert(path, directory);
         Ok(())
     }
 
     /// Gives the root its entry's attributes.
     pub(super) fn merge_root(&mut self, entry: &Entry) -> Result<(), Error> {
         let root = self.places.root.reopen().doing("cannot open the root")?;
-        self.adopt(entry, root, None, Vec::new())
+        self.adopt(entry, root, None, b"")
     }
 
     /// Links to what the target's name leads to, not following it if it is a link itself.
     /// The header's attributes are not applied: the file has its own, from its own entry.
     fn hard_link(&mut self, parent: &Directory, name: &[u8], target: &[u8]) -> Result<(), Error> {
-        let failed = |errno| Error::system(format!("cannot link to {}", Quoted(target)), errno);
+        let failed = |refused| Error::system(format!("cannot link to {}", Quoted(target)), refused);
+        let failed_because = |call, errno| failed(Refused { call, errno });
         let path = path::clean(target)?;
         let (directory, base) = path::split(&path);
         let source = self
             .places
             .find(directory)?
-            .ok_or_else(|| failed(Errno::NOENT))?;
-        let stat = statat(&source.fd, base, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+            .ok_or_else(|| failed_because("openat", Errno::NOENT))?;
+        let inspect = |fd, name: &[u8]| {
+            statat(fd, name, AtFlags::SYMLINK_NOFOLLOW)
+                .calling("fstatat")
+                .map_err(failed)
+        };
+        let stat = inspect(&source.fd, base)?;
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            return Err(failed(Errno::ISDIR));
+            return Err(failed_because("linkat", Errno::ISDIR));
         }
-        let link = || linkat(&source.fd, base, &parent.fd, name, AtFlags::empty());
+        let link =
+            || linkat(&source.fd, base, &parent.fd, name, AtFlags::empty()).calling("linkat");
         match link() {
-            Err(Errno::EXIST) => {}
+            Err(refused) if refused.errno == Errno::EXIST => {}
             outcome => return outcome.map_err(failed),
         }
-        let existing = statat(&parent.fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-        if Id::of(&existing) == Id::of(&stat) {
+        if Id::of(&inspect(&parent.fd, name)?) == Id::of(&stat) {
             return Ok(());
         }
         self.places.remove(parent, name)?;
@@ -231,7 +244,7 @@ impl<P: Progress> Layer<'_, P> {
             return Err(Error::archive("symbolic link to no name"));
         }
         self.make(parent, name, "cannot create the symbolic link", || {
-            symlinkat(target, &parent.fd, name)
+            symlinkat(target, &parent.fd, name).calling("symlinkat")
         })?;
         self.finish_in_place(parent, name, entry)
     }
@@ -249,19 +262,22 @@ impl<P: Progress> Layer<'_, P> {
             return Err(Error::archive("character device 0:0"));
         }
         self.make(parent, name, "cannot create the special file", || {
-            mknodat(&parent.fd, name, kind, Mode::RUSR | Mode::WUSR, device)
+            let mode = Mode::RUSR | Mode::WUSR;
+            mknodat(&parent.fd, name, kind, mode, device).calling("mknodat")
         })?;
         self.finish_in_place(parent, name, entry)?;
         // Not by name, which whoever races us could have made a link meanwhile.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let node =
-            openat(&parent.fd, name, flags, Mode::empty()).doing("cannot open the special file")?;
-        let stat = fstat(&node).doing("cannot inspect the special file")?;
+        let node = openat(&parent.fd, name, flags, Mode::empty())
+            .calling("openat")
+            .doing("cannot open the special file")?;
+        let stat = fstat(&node)
+            .calling("fstat")
+            .doing("cannot inspect the special file")?;
         if FileType::from_raw_mode(stat.st_mode) != kind {
-            return Err(Error::system(
-                "cannot set the mode of the special file",
-                Errno::STALE,
-            ));
+            return Err(Errno::STALE)
+                .calling("openat")
+                .doing("cannot set the mode of the special file");
         }
         proc::chmod(node.as_fd(), entry.attributes.mode)
             .doing("cannot set the mode of the special file")

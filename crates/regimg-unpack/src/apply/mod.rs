@@ -1,13 +1,16 @@
 //! One layer after another, onto one directory.
 
 mod attributes;
+mod checked;
 mod create;
+mod notes;
 mod place;
 mod restore;
 mod whiteout;
 
 use std::io::{self, Read};
 
+use regimg_core::Digest;
 use rustix::process::geteuid;
 
 use crate::ahead::Ahead;
@@ -19,6 +22,8 @@ use crate::progress::{Outcome, Progress, Warning};
 use crate::root::{Access, Root};
 use crate::tar::{Archive, Entry, Kind};
 
+use checked::Checked;
+use notes::Notes;
 use place::Places;
 
 /// Applies one layer, compressed or not, to the directory.
@@ -56,8 +61,12 @@ pub fn apply(
     options: &Options,
     progress: &mut impl Progress,
 ) -> Result<Outcome, Error> {
-    let archive = Decompressed::new(layer).map_err(decompress::classify)?;
-    Layer::new(root, options, progress, 0).apply(archive)
+    let digests = Digests::of(options, 1)?;
+    let archive = Decompressed::new(layer, &options.limits).map_err(decompress::classify)?;
+    let mut notes = Notes::to(progress);
+    let outcome = Layer::new(root, options, &mut notes).apply(archive, digests.of_layer(0))?;
+    finish(root, options)?;
+    Ok(outcome)
 }
 
 /// Applies an image's layers, the lowest first.
@@ -81,23 +90,49 @@ where
 {
     let layers = layers.into_iter();
     let count = layers.len();
+    let digests = Digests::of(options, count)?;
     let mut total = Outcome::default();
     if count == 0 {
         return Ok(total);
     }
-    let started = Ahead::start(layers);
-    let mut ahead =
-        started.map_err(|error| Error::source("cannot start the decompressing thread", error))?;
+    let mut ahead = Ahead::start(layers, &options.limits)
+        .map_err(|error| Error::source("cannot start the decompressing thread", error))?;
+    let mut notes = Notes::to(progress);
     for index in 0..count {
-        let layer = Layer::new(root, options, progress, index);
-        let outcome = layer
-            .apply(ahead.layer())
+        notes.index = index;
+        let outcome = Layer::new(root, options, &mut notes)
+            .apply(ahead.layer(), digests.of_layer(index))
             .map_err(|error| error.in_layer(index))?;
-        total.entries += outcome.entries;
-        total.bytes += outcome.bytes;
-        total.skipped_devices += outcome.skipped_devices;
+        total.add(outcome);
     }
+    finish(root, options)?;
     Ok(total)
+}
+
+fn finish(root: &Root, options: &Options) -> Result<(), Error> {
+    if options.durable { root.sync() } else { Ok(()) }
+}
+
+/// What each layer's archive must be, if the caller knows.
+struct Digests<'a>(Option<&'a [Digest]>);
+
+impl<'a> Digests<'a> {
+    fn of(options: &'a Options, layers: usize) -> Result<Self, Error> {
+        let digests = options.diff_ids.as_deref();
+        if let Some(digests) = digests
+            && digests.len() != layers
+        {
+            return Err(Error::digest(format!(
+                "there are {layers} layers, but diff_ids of {}",
+                digests.len()
+            )));
+        }
+        Ok(Self(digests))
+    }
+
+    fn of_layer(&self, index: usize) -> Option<&'a Digest> {
+        self.0.map(|digests| &digests[index])
+    }
 }
 
 /// A layer being applied.
@@ -107,29 +142,17 @@ struct Layer<'a, P> {
     owners: bool,
     places: Places<'a>,
     outcome: Outcome,
-    notes: Notes<'a, P>,
-}
-
-/// Warnings, each kind once.
-struct Notes<'a, P> {
-    progress: &'a mut P,
-    index: usize,
-    given: Vec<std::mem::Discriminant<Warning>>,
-}
-
-impl<P: Progress> Notes<'_, P> {
-    fn warn(&mut self, warning: &Warning) {
-        let kind = std::mem::discriminant(warning);
-        if !self.given.contains(&kind) {
-            self.given.push(kind);
-            self.progress.warn(self.index, warning);
-        }
-    }
+    notes: &'a mut Notes<P>,
 }
 
 impl<'a, P: Progress> Layer<'a, P> {
-    fn new(root: &'a Root, options: &'a Options, progress: &'a mut P, index: usize) -> Self {
+    fn new(root: &'a Root, options: &'a Options, notes: &'a mut Notes<P>) -> Self {
         let is_root = geteuid().is_root();
+        let access = if is_root {
+            Access::Privileged
+        } else {
+            Access::Bound
+        };
         Self {
             options,
             owners: match options.ownership {
@@ -137,44 +160,37 @@ impl<'a, P: Progress> Layer<'a, P> {
                 Ownership::Keep => true,
                 Ownership::Ignore => false,
             },
-            places: Places::new(
-                root,
-                if is_root {
-                    Access::Privileged
-                } else {
-                    Access::Bound
-                },
-            ),
+            places: Places::new(root, access),
             outcome: Outcome::default(),
-            notes: Notes {
-                progress,
-                index,
-                given: Vec::new(),
-            },
+            notes,
         }
     }
 
-    fn apply(mut self, layer: impl Decoded) -> Result<Outcome, Error> {
+    fn apply(mut self, layer: impl Decoded, diff_id: Option<&Digest>) -> Result<Outcome, Error> {
         self.notes.progress.layer_started(self.notes.index);
+        let layer = Checked::new(layer, diff_id);
         let mut archive = Archive::new(layer, &self.options.limits);
         while let Some(entry) = archive.next_entry()? {
             self.outcome.entries += 1;
-            if self.outcome.entries > self.options.limits.entries {
-                return Err(Error::limit(format!(
-                    "layer has more than {} entries",
-                    self.options.limits.entries
-                )));
-            }
             self.entry(&entry, &mut archive)
+                .and_then(|()| self.within_limit())
                 .map_err(|error| error.at(&entry.path))?;
         }
         self.places.restore()?;
-        match archive.into_reader().trailing() {
+        match archive.into_reader().finish()? {
             0 => {}
             count => self.notes.warn(&Warning::TrailingBytes { count }),
         }
         self.notes.progress.layer_finished(self.notes.index);
         Ok(self.outcome)
+    }
+
+    fn within_limit(&self) -> Result<(), Error> {
+        let most = self.options.limits.entries;
+        if self.outcome.entries.saturating_add(self.places.implied) > most {
+            return Err(Error::limit(format!("layer has more than {most} entries")));
+        }
+        Ok(())
     }
 
     fn entry(

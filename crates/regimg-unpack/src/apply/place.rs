@@ -1,16 +1,17 @@
 //! Where entries go: open directories, and what this layer has put into them.
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags, Stat, openat};
 use rustix::io::Errno;
 
-use crate::error::{Doing, Error};
+use crate::error::{Calling, Doing, Error, Refused};
+use crate::names::{Name, Names};
 use crate::remove::{self, Keep};
 use crate::root::{Access, Directory, Id, Root};
-use crate::walk::{Walked, open_up};
+use crate::walk::{Touched, Walked, open_up};
 
 use super::restore::Restore;
 
@@ -29,6 +30,10 @@ pub(super) struct Places<'r> {
     pub(super) upper: Upper,
     /// What the directories that were changed shall be like in the end.
     pub(super) restores: HashMap<Id, Restore>,
+    /// The paths of those directories.
+    pub(super) names: Names,
+    /// How many directories were made for want of an entry.
+    pub(super) implied: u64,
 }
 
 /// Entries of the layer that is being applied.
@@ -55,6 +60,8 @@ impl<'r> Places<'r> {
             open: Vec::new(),
             upper: Upper::default(),
             restores: HashMap::new(),
+            names: Names::default(),
+            implied: 0,
         }
     }
 
@@ -68,19 +75,19 @@ impl<'r> Places<'r> {
             created,
             touched,
         } = match self.root.find(path) {
-            Ok(directory) => Walked {
-                directory,
-                created: Vec::new(),
-                touched: Vec::new(),
-            },
-            Err(_) => self.root.make(path, self.access)?,
+            Ok(directory) => return self.keep_open(path, directory),
+            Err(_) => self
+                .root
+                .make(path, self.access, &mut self.names)
+                .doing("cannot make a parent directory")?,
         };
-        for touched in touched {
-            self.remember(touched.path, &touched.stat);
+        for Touched { name, stat } in touched {
+            self.remember(name, &stat);
         }
         if created.iter().any(|created| created.replaced) {
             self.open.clear();
         }
+        self.implied += created.len() as u64;
         for created in created {
             self.upper.insert(created.parent, &created.name);
         }
@@ -94,11 +101,13 @@ impl<'r> Places<'r> {
         }
         match self.root.find(path) {
             Ok(directory) => self.keep_open(path, directory).map(Some),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(refused) if is_absent(refused) => Ok(None),
             // Somebody's mode keeps us out: the long way gives access as it goes. It makes
             // nothing, since everything is there.
-            Err(Errno::ACCESS) if self.access == Access::Bound => self.make(path).map(Some),
-            Err(errno) => Err(Error::system("cannot open the directory", errno)),
+            Err(refused) if refused.errno == Errno::ACCESS && self.access == Access::Bound => {
+                self.make(path).map(Some)
+            }
+            Err(refused) => Err(Error::system("cannot open the directory", refused)),
         }
     }
 
@@ -115,7 +124,10 @@ impl<'r> Places<'r> {
         if self.access == Access::Bound {
             open_up(directory.fd.as_fd(), &stat).doing("cannot gain access to a directory")?;
         }
-        self.remember(path.to_owned(), &stat);
+        if !self.restores.contains_key(&directory.id) {
+            let name = self.names.of(path);
+            self.remember(name, &stat);
+        }
         Ok(self.insert(path, directory))
     }
 
@@ -135,10 +147,10 @@ impl<'r> Places<'r> {
 
     /// Notes what a directory was like before anything in it changed, unless it is known
     /// what it shall be like.
-    fn remember(&mut self, path: Vec<u8>, stat: &Stat) {
+    fn remember(&mut self, name: Name, stat: &Stat) {
         self.restores
             .entry(Id::of(stat))
-            .or_insert_with(|| Restore::of(path, stat, self.access));
+            .or_insert_with(|| Restore::of(name, stat, self.access));
     }
 
     /// Removes what stands at a name, all of it.
@@ -152,28 +164,34 @@ impl<'r> Places<'r> {
     pub(super) fn remove_lower(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
         if self.upper.keeps(directory.id, name) {
             return match open_child(directory, name) {
-                Ok(child) => self.clear_lower(&child),
+                Ok(child) => self.clear_lower(child.as_fd()),
                 // No directory: then it is this layer's, and stays.
-                Err(Errno::NOTDIR | Errno::LOOP | Errno::NOENT) => Ok(()),
-                Err(errno) => Err(Error::system("cannot open what is whited out", errno)),
+                Err(refused) if is_absent(refused) => Ok(()),
+                Err(refused) => Err(Error::system("cannot open what is whited out", refused)),
             };
         }
         self.open.clear();
         match remove::anything(directory.fd.as_fd(), name, &self.upper) {
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
+            Err(refused) if is_absent(refused) => Ok(()),
             outcome => outcome.doing("cannot remove what is whited out"),
         }
     }
 
     /// Removes what a directory holds from lower layers.
-    pub(super) fn clear_lower(&mut self, directory: &OwnedFd) -> Result<(), Error> {
+    pub(super) fn clear_lower(&mut self, directory: BorrowedFd<'_>) -> Result<(), Error> {
         self.open.clear();
-        remove::children(directory.as_fd(), &self.upper).doing("cannot remove what is hidden")
+        remove::children(directory, &self.upper).doing("cannot remove what is hidden")
     }
 }
 
 /// Opens a directory in a directory, and no link to one.
-pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, Refused> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(&directory.fd, name, flags, Mode::empty())
+    openat(&directory.fd, name, flags, Mode::empty()).calling("openat")
+}
+
+/// Tells whether a call was refused because no directory stands at a path, nor anything that
+/// leads to one.
+pub(super) fn is_absent(refused: Refused) -> bool {
+    matches!(refused.errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
 }

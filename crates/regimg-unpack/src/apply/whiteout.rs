@@ -1,5 +1,7 @@
 //! Entries that hide what lower layers have (image-spec, layer.md, "Whiteouts").
 
+use std::os::fd::AsFd;
+
 use rustix::io::Errno;
 
 use crate::error::Error;
@@ -8,7 +10,7 @@ use crate::progress::{Progress, Warning};
 use crate::tar::Entry;
 
 use super::Layer;
-use super::place::open_child;
+use super::place::{is_absent, open_child};
 
 /// What a whiteout's base name begins with.
 pub(super) const PREFIX: &[u8] = b".wh.";
@@ -46,31 +48,27 @@ impl<P: Progress> Layer<'_, P> {
     /// looked for behind a link: a link is a lower layer's, and what it leads to is not what
     /// the marker speaks of.
     fn opaque(&mut self, entry: &Entry, path: &[u8]) -> Result<(), Error> {
-        if path.is_empty() {
-            let root = self
-                .places
-                .root
-                .reopen()
-                .map_err(|errno| Error::system("cannot open the root", errno))?;
-            return self.places.clear_lower(&root);
-        }
         let (above, name) = path::split(path);
         let Some(above) = self.places.find(above)? else {
             return Ok(());
         };
-        match open_child(&above, name) {
-            Ok(_) => {}
-            Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                self.notes.warn(&Warning::OpaqueLink {
-                    path: entry.path.clone(),
-                });
-                return Ok(());
+        if !name.is_empty() {
+            match open_child(&above, name) {
+                Ok(_) => {}
+                Err(refused) if refused.errno == Errno::NOENT => return Ok(()),
+                Err(refused) if is_absent(refused) => {
+                    self.notes.warn(&Warning::OpaqueLink {
+                        path: entry.path.clone(),
+                    });
+                    return Ok(());
+                }
+                Err(refused) => {
+                    return Err(Error::system("cannot open what is marked opaque", refused));
+                }
             }
-            Err(errno) => return Err(Error::system("cannot open what is marked as opaque", errno)),
         }
         match self.places.find(path)? {
-            Some(directory) => self.places.clear_lower(&directory.fd),
+            Some(directory) => self.places.clear_lower(directory.fd.as_fd()),
             None => Ok(()),
         }
     }

@@ -12,13 +12,18 @@ pub(super) type Block = [u8; BLOCK];
 #[derive(Debug)]
 pub(super) struct Blocks<R> {
     reader: R,
-    /// Bytes that may still be read.
+    /// Bytes that may be read, and how many of them are left.
+    limit: u64,
     budget: u64,
 }
 
 impl<R: BufRead> Blocks<R> {
-    pub(super) fn new(reader: R, budget: u64) -> Self {
-        Self { reader, budget }
+    pub(super) fn new(reader: R, limit: u64) -> Self {
+        Self {
+            reader,
+            limit,
+            budget: limit,
+        }
     }
 
     pub(super) fn into_reader(self) -> R {
@@ -89,7 +94,8 @@ impl<R: BufRead> Blocks<R> {
     pub(super) fn consume(&mut self, count: usize) -> Result<(), Error> {
         self.reader.consume(count);
         self.budget = self.budget.checked_sub(count as u64).ok_or_else(|| {
-            Error::limit("layer's archive is larger than the limit of uncompressed bytes")
+            let limit = self.limit;
+            Error::limit(format!("layer has more than {limit} uncompressed bytes"))
         })?;
         Ok(())
     }

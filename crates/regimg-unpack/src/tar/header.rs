@@ -104,9 +104,13 @@ pub(super) fn device(header: &Header, block: bool) -> Result<Kind, Error> {
             .try_into()
             .map_err(|_| Error::archive(format!("header has no valid {name}")))
     };
-    let has_numbers = header.as_ustar().is_some() || header.as_gnu().is_some();
-    if !has_numbers {
-        return Err(Error::archive("device without numbers"));
+    // Before ustar there were none.
+    if header.as_ustar().is_none() && header.as_gnu().is_none() {
+        return Ok(Kind::Device {
+            block,
+            major: 0,
+            minor: 0,
+        });
     }
     Ok(Kind::Device {
         block,

@@ -11,6 +11,7 @@ mod pax;
 mod sparse;
 mod time;
 
+use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use tar::Header;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::options::Limits;
 
 use blocks::{BLOCK, Blocks};
-use pax::Extensions;
+use pax::{Extensions, Map};
 
 pub(crate) use sparse::Region;
 pub(crate) use time::Time;
@@ -61,7 +62,7 @@ pub(crate) struct Attributes {
     pub(crate) gid: u64,
     pub(crate) mtime: Time,
     pub(crate) atime: Option<Time>,
-    pub(crate) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 /// An archive, read once from its beginning.
@@ -73,6 +74,8 @@ pub(crate) struct Archive<'a, R> {
     remaining: u64,
     /// What fills that entry's last block.
     padding: u64,
+    /// Bytes that files may still have in holes.
+    holes: u64,
 }
 
 /// Headers that describe the entry after them.
@@ -90,6 +93,7 @@ impl<'a, R: BufRead> Archive<'a, R> {
             limits,
             remaining: 0,
             padding: 0,
+            holes: limits.bytes,
         }
     }
 
@@ -104,18 +108,17 @@ impl<'a, R: BufRead> Archive<'a, R> {
                 return Ok(None);
             };
             match header.as_bytes()[156] {
-                b'x' => pending.pax = Some(Extensions::parse(&self.extension(&header)?)?),
+                b'x' => once(
+                    &mut pending.pax,
+                    Extensions::parse(&self.extension(&header)?)?,
+                )?,
                 b'g' => {
                     // Global records name a commit, at most; Go's reader skips them too.
+                    pending.nothing_before_global()?;
                     self.extension(&header)?;
-                    pending = Pending::default();
                 }
-                b'L' => {
-                    pending.path = Some(number::cut_at_nul(&self.extension(&header)?).to_owned())
-                }
-                b'K' => {
-                    pending.link = Some(number::cut_at_nul(&self.extension(&header)?).to_owned())
-                }
+                b'L' => once(&mut pending.path, self.long_name(&header)?)?,
+                b'K' => once(&mut pending.link, self.long_name(&header)?)?,
                 _ => return self.entry(&header, pending).map(Some),
             }
         }
@@ -172,15 +175,29 @@ impl<'a, R: BufRead> Archive<'a, R> {
         Ok(bytes)
     }
 
+    fn long_name(&mut self, header: &Header) -> Result<Vec<u8>, Error> {
+        let name = self.extension(header)?;
+        Ok(number::cut_at_nul(&name).to_owned())
+    }
+
     fn entry(&mut self, header: &Header, pending: Pending) -> Result<Entry, Error> {
         let mut pax = pending.pax.unwrap_or_default();
-        let name = pax.sparse.name.take().or(pax.path.take()).or(pending.path);
+        // The old GNU format has a map of its own, and needs no stand-in for the name.
+        let is_gnu_sparse = header.as_bytes()[156] == b'S';
+        let sparse_name = if is_gnu_sparse {
+            None
+        } else {
+            pax.sparse.name()?
+        };
+        // An empty long name is none, as in Go's reader.
+        let (long_path, long_link) = (
+            pending.path.filter(|path| !path.is_empty()),
+            pending.link.filter(|link| !link.is_empty()),
+        );
+        let name = sparse_name.or(pax.path.take()).or(long_path);
         let path = name.unwrap_or_else(|| header::path(header));
-        let link = pax
-            .link
-            .take()
-            .or(pending.link)
-            .unwrap_or_else(|| header::link(header));
+        let link = pax.link.take().or(long_link);
+        let link = link.unwrap_or_else(|| header::link(header));
         self.within_limits(&path, &link, &pax)
             .map_err(|error| error.at(&path))?;
         let kind = self
@@ -222,8 +239,12 @@ impl<'a, R: BufRead> Archive<'a, R> {
         target: Vec<u8>,
         pax: &Extensions,
     ) -> Result<Kind, Error> {
+        let flag = header.as_bytes()[156];
+        if matches!(flag, b'1'..=b'6') && pax.sparse.map()?.is_some() {
+            return Err(Error::archive("sparse map of something that is no file"));
+        }
         // Headers alone, whatever size they state (as Go's reader has it).
-        match header.as_bytes()[156] {
+        match flag {
             b'1' => Ok(Kind::HardLink { target }),
             b'2' => Ok(Kind::Symlink { target }),
             b'3' => header::device(header, false),
@@ -252,26 +273,27 @@ impl<'a, R: BufRead> Archive<'a, R> {
     /// whatever that one says (CVE-2025-62518).
     fn file(&mut self, header: &Header, pax: &Extensions) -> Result<FileContent, Error> {
         self.begin(pax.size.map_or_else(|| header::size(header), Ok)?);
-        let sparse = &pax.sparse;
-        let regions = if sparse.map_is_in_content() {
-            let (map, taken) = sparse::pax_map(&mut self.blocks, self.remaining)?;
-            self.remaining -= taken;
-            map
-        } else if let Some(map) = sparse.map()? {
-            map
-        } else {
-            let size = self.remaining;
-            return Ok(FileContent {
-                size,
-                regions: vec![Region {
+        let regions = match pax.sparse.map()? {
+            Some(Map::Content) => {
+                let (map, taken) = sparse::pax_map(&mut self.blocks, self.remaining)?;
+                self.remaining -= taken;
+                map
+            }
+            Some(Map::Records(map)) => map,
+            None => {
+                let size = self.remaining;
+                let whole = Region {
                     offset: 0,
                     length: size,
-                }],
-            });
+                };
+                return Ok(FileContent {
+                    size,
+                    regions: vec![whole],
+                });
+            }
         };
-        let size = sparse
-            .size
-            .ok_or_else(|| Error::archive("sparse file without a size"))?;
+        let size = pax.sparse.size;
+        let size = size.ok_or_else(|| Error::archive("sparse file without a size"))?;
         self.sparse(size, regions)
     }
 
@@ -282,19 +304,41 @@ impl<'a, R: BufRead> Archive<'a, R> {
         self.sparse(size, regions)
     }
 
-    fn sparse(&self, size: u64, mut regions: Vec<Region>) -> Result<FileContent, Error> {
-        if size > self.limits.bytes {
-            return Err(Error::limit(
-                "file is larger than the limit of uncompressed bytes",
-            ));
-        }
+    fn sparse(&mut self, size: u64, mut regions: Vec<Region>) -> Result<FileContent, Error> {
         sparse::validate(&regions, size, self.remaining)?;
+        let holes = self.holes.checked_sub(size - self.remaining);
+        self.holes = holes.ok_or_else(|| {
+            Error::limit(format!(
+                "files have more than {} bytes in holes",
+                self.limits.bytes
+            ))
+        })?;
         regions.retain(|region| region.length > 0);
         Ok(FileContent { size, regions })
     }
 
     fn begin(&mut self, size: u64) {
         (self.remaining, self.padding) = (size, padding(size));
+    }
+}
+
+impl Pending {
+    /// Refuses a global header between an entry's headers: some readers forget what came
+    /// before it then, and others do not.
+    fn nothing_before_global(&self) -> Result<(), Error> {
+        if self.pax.is_some() || self.path.is_some() || self.link.is_some() {
+            return Err(Error::archive("global header within an entry"));
+        }
+        Ok(())
+    }
+}
+
+/// Keeps what a header says of the entry after it. When two say the same kind of thing,
+/// readers do not agree on which of them counts (GHSA-3cv2-h65g-fgmm), and no writer does it.
+fn once<T>(pending: &mut Option<T>, value: T) -> Result<(), Error> {
+    match pending.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Error::archive("two headers of a kind for one entry")),
     }
 }
 

@@ -20,8 +20,14 @@ pub(super) fn unsigned(field: &[u8], name: &str) -> Result<u64, Error> {
         .map_err(|_| Error::archive(format!("header has a negative {name}")))
 }
 
+/// A NUL ends the digits. Before digits it is refused: Go's reader passes over it and others
+/// read zero, so that they would not agree on where a file ends.
 fn octal(field: &[u8]) -> Option<i64> {
-    let text = cut_at_nul(field.trim_ascii_start()).trim_ascii();
+    let field = field.trim_ascii_start();
+    let text = cut_at_nul(field).trim_ascii();
+    if text.is_empty() && field.iter().any(|&byte| !matches!(byte, 0 | b' ')) {
+        return None;
+    }
     text.iter().try_fold(0_i64, |value, &digit| match digit {
         b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
         _ => None,
@@ -53,12 +59,13 @@ mod tests {
 
     #[test]
     fn octal_and_base_256() {
-        let cases: [(&[u8], Option<i64>); 14] = [
+        let cases: [(&[u8], Option<i64>); 15] = [
             (b"0000644\0", Some(0o644)),
             (b"   644 \0", Some(0o644)),
             (b"644\0junk", Some(0o644)),
             (b"\0\0\0\0\0\0\0\0", Some(0)),
             (b"        ", Some(0)),
+            (b"\0\0\0\x30644\0", None),
             (b"0000648\0", None),
             (b"-000001\0", None),
             (b"\x80\0\0\0\0\0\x01\x02", Some(258)),

@@ -1,8 +1,10 @@
 //! Extended headers (POSIX pax): records that override fields of the entry that follows.
 
+use std::collections::BTreeMap;
+
 use crate::error::Error;
 
-use super::sparse::Region;
+use super::sparse::{self, Region};
 use super::time::Time;
 
 /// What an extended header says. An empty value leaves the header's own in force, as
@@ -16,43 +18,72 @@ pub(super) struct Extensions {
     pub(super) gid: Option<u64>,
     pub(super) mtime: Option<Time>,
     pub(super) atime: Option<Time>,
-    pub(super) xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(super) sparse: SparseRecords,
 }
 
 /// The three ways of pax to describe holes.
 #[derive(Debug, Default)]
 pub(super) struct SparseRecords {
-    /// Version 1.0: the map stands before the content.
     major: Option<u64>,
     minor: Option<u64>,
     /// The file's own name: `path` then is a stand-in for readers that know no holes.
-    pub(super) name: Option<Vec<u8>>,
+    name: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
+    /// How many regions versions 0.0 and 0.1 promise.
+    count: Option<u64>,
     /// Version 0.0 in pairs of records, 0.1 in one.
     numbers: Vec<u64>,
 }
 
+/// Where a map of regions is to be found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Map {
+    /// In the records themselves: versions 0.0 and 0.1.
+    Records(Vec<Region>),
+    /// Before the content: version 1.0.
+    Content,
+}
+
 impl SparseRecords {
-    pub(super) fn map_is_in_content(&self) -> bool {
-        (self.major, self.minor) == (Some(1), Some(0))
+    /// Returns the map; none for a file that is not sparse. What is sparse is decided as in
+    /// Go's reader, and so is which records count then.
+    pub(super) fn map(&self) -> Result<Option<Map>, Error> {
+        match (self.major, self.minor) {
+            (Some(1), Some(0)) => Ok(Some(Map::Content)),
+            (None, None) if self.numbers.is_empty() => Ok(None),
+            (None, None) | (Some(0), Some(0 | 1)) => self.regions().map(Map::Records).map(Some),
+            _ => Err(Error::archive("sparse file of an unknown version")),
+        }
     }
 
-    /// Returns the map that stands in the records themselves.
-    pub(super) fn map(&self) -> Result<Option<Vec<Region>>, Error> {
-        if self.numbers.is_empty() {
-            return Ok(None);
-        }
+    /// Returns the name of a sparse file, if it has one of its own.
+    pub(super) fn name(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let is_sparse = self.map()?.is_some();
+        Ok(self.name.take().filter(|_| is_sparse))
+    }
+
+    fn regions(&self) -> Result<Vec<Region>, Error> {
         let (pairs, rest) = self.numbers.as_chunks::<2>();
-        if !rest.is_empty() {
-            return Err(Error::archive("sparse map has an odd number of values"));
+        if !rest.is_empty() || self.count != Some(pairs.len() as u64) {
+            return Err(Error::archive(
+                "sparse map has another number of regions than it says",
+            ));
         }
-        Ok(Some(
-            pairs
-                .iter()
-                .map(|&[offset, length]| Region { offset, length })
-                .collect(),
-        ))
+        sparse::within_limit(pairs.len())?;
+        let regions = pairs.iter();
+        Ok(regions
+            .map(|&[offset, length]| Region { offset, length })
+            .collect())
+    }
+
+    /// Takes one number of version 0.0, where an offset and a length take turns.
+    fn push(&mut self, value: &[u8], is_offset: bool) -> Result<(), Error> {
+        if self.numbers.len().is_multiple_of(2) != is_offset {
+            return Err(Error::archive("sparse map has its numbers out of order"));
+        }
+        self.numbers.push(decimal(value, "sparse map")?);
+        Ok(())
     }
 }
 
@@ -72,8 +103,7 @@ impl Extensions {
 
     fn set(&mut self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-            self.xattrs.retain(|(other, _)| other != name);
-            self.xattrs.push((name.to_owned(), value.to_owned()));
+            self.xattrs.insert(name.to_owned(), value.to_owned());
             return Ok(());
         }
         if value.is_empty() {
@@ -93,9 +123,9 @@ impl Extensions {
             b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
                 self.sparse.size = Some(decimal(value, "sparse size")?);
             }
-            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
-                self.sparse.numbers.push(decimal(value, "sparse map")?);
-            }
+            b"GNU.sparse.numblocks" => self.sparse.count = Some(decimal(value, "sparse map")?),
+            b"GNU.sparse.offset" => self.sparse.push(value, true)?,
+            b"GNU.sparse.numbytes" => self.sparse.push(value, false)?,
             b"GNU.sparse.map" => {
                 let numbers = value.split(|&byte| byte == b',');
                 self.sparse.numbers = numbers
@@ -149,7 +179,8 @@ pub(super) fn digits(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::Extensions;
+    use super::{Extensions, Map};
+    use crate::tar::sparse::Region;
 
     #[test]
     fn values_are_bytes_and_lengths_are_exact() {
@@ -158,7 +189,7 @@ mod tests {
         assert!(parsed.is_err(), "a record that is one byte too long");
         let parsed = Extensions::parse(b"28 SCHILY.xattr.user.a=1\n\x002\n10 path=a\n")
             .expect("well-formed");
-        assert_eq!(parsed.xattrs, [(b"user.a".to_vec(), b"1\n\x002".to_vec())]);
+        assert_eq!(parsed.xattrs[&b"user.a"[..]], b"1\n\x002");
         assert_eq!(parsed.path.as_deref(), Some(&b"a"[..]));
     }
 
@@ -181,6 +212,50 @@ mod tests {
                 "{}",
                 records.escape_ascii()
             );
+        }
+    }
+
+    /// Records, without what their keys have in common, and what they say.
+    type Case = (
+        &'static [(&'static str, &'static str)],
+        Result<Option<Map>, ()>,
+    );
+
+    #[test]
+    fn maps_say_what_they_are() {
+        let region = |offset, length| Region { offset, length };
+        let cases: [Case; 11] = [
+            (&[], Ok(None)),
+            (&[("name", "a"), ("size", "7")], Ok(None)),
+            (&[("major", "1"), ("minor", "0")], Ok(Some(Map::Content))),
+            (&[("major", "2"), ("minor", "0")], Err(())),
+            (&[("major", "1")], Err(())),
+            (
+                &[("numblocks", "2"), ("map", "0,1,5,2")],
+                Ok(Some(Map::Records(vec![region(0, 1), region(5, 2)]))),
+            ),
+            (&[("numblocks", "1"), ("map", "0,1,5,2")], Err(())),
+            (&[("map", "0,1")], Err(())),
+            (&[("numblocks", "1"), ("map", "0")], Err(())),
+            (
+                &[("numblocks", "1"), ("offset", "3"), ("numbytes", "4")],
+                Ok(Some(Map::Records(vec![region(3, 4)]))),
+            ),
+            (
+                &[("numblocks", "1"), ("numbytes", "4"), ("offset", "3")],
+                Err(()),
+            ),
+        ];
+        for (records, expected) in cases {
+            let mut extensions = Extensions::default();
+            let outcome = records
+                .iter()
+                .try_for_each(|(key, value)| {
+                    let key = format!("GNU.sparse.{key}");
+                    extensions.set(key.as_bytes(), value.as_bytes())
+                })
+                .and_then(|()| extensions.sparse.map());
+            assert_eq!(outcome.map_err(drop), expected, "{records:?}");
         }
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn pax_map<R: BufRead>(
     Ok((map, numbers.taken))
 }
 
-fn within_limit(regions: usize) -> Result<(), Error> {
+pub(super) fn within_limit(regions: usize) -> Result<(), Error> {
     if regions > REGIONS {
         return Err(Error::limit(format!(
             "sparse map has more than {REGIONS} regions"
