@@ -92,14 +92,12 @@ impl Bar {
 
     /// Moves the bar to `position` bytes.
     pub(crate) fn set_position(&self, position: u64) {
-        self.progress().move_to(position, self.0.size);
+        self.change(|progress| progress.move_to(position, self.0.size));
     }
 
     /// Moves the bar on by some bytes.
     pub(crate) fn advance(&self, bytes: u64) {
-        let mut progress = self.progress();
-        let position = progress.position + bytes;
-        progress.move_to(position, self.0.size);
+        self.change(|progress| progress.move_to(progress.position + bytes, self.0.size));
     }
 
     /// Says what the transfer does now.
@@ -110,7 +108,7 @@ impl Bar {
         });
     }
 
-    /// Says what is done with what has arrived, from now to the end.
+    /// Says what is done with the bytes, which shows once all of them have arrived.
     pub(crate) fn work(&self, what: &'static str) {
         self.change(|progress| progress.work = Some(what));
     }
@@ -168,10 +166,11 @@ impl Bar {
 }
 
 impl Progress {
-    /// Names what matters most.
+    /// Names what matters most: what is done meanwhile waits for the transfer.
     fn state(&self) -> &'static str {
         let retrying = self.is_retrying.then_some("retrying");
-        let stages = [self.end, retrying, self.work];
+        let work = self.work.filter(|_| self.arrived.is_some());
+        let stages = [self.end, retrying, work];
         stages.into_iter().flatten().next().unwrap_or(self.what)
     }
 
@@ -277,15 +276,16 @@ mod tests {
         let bar = Bar::new(String::new(), 10);
         let state = || bar.progress().state();
         assert_eq!(state(), "waiting");
-        bar.say("downloading");
         bar.work("unpacking");
-        assert_eq!(state(), "unpacking");
+        bar.say("downloading");
+        assert_eq!(state(), "downloading", "the work waits for it");
         bar.change(|progress| progress.is_retrying = true);
         assert_eq!(state(), "retrying");
         bar.advance(3);
-        assert_eq!(state(), "unpacking");
+        assert_eq!(state(), "downloading");
+        bar.advance(7);
         bar.say("downloaded");
-        assert_eq!(state(), "unpacking", "the work goes on");
+        assert_eq!(state(), "unpacking");
         bar.done("done");
         bar.give_up();
         assert_eq!(state(), "done", "what has ended stays as it ended");
