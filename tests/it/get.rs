@@ -6,6 +6,7 @@ mod faults;
 mod layout;
 mod mirrors;
 mod oci;
+mod real;
 mod rootfs;
 mod transfers;
 mod version;
