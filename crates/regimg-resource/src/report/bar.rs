@@ -86,8 +86,13 @@ impl Bar {
     }
 
     /// Marks the running task's bar, if it has one: the client is about to try again.
-    pub(super) fn retry_current() {
-        let _ = CURRENT.try_with(|bar| bar.change(|progress| progress.is_retrying = true));
+    /// Returns the bar's name.
+    pub(super) fn retry_current() -> Option<String> {
+        let name = CURRENT.try_with(|bar| {
+            bar.change(|progress| progress.is_retrying = true);
+            bar.0.name.clone()
+        });
+        name.ok().filter(|name| !name.is_empty())
     }
 
     /// Moves the bar to `position` bytes.

@@ -14,8 +14,13 @@ use std::time::{Duration, Instant};
 use super::bar::{Bar, Line};
 use super::sink::Sink;
 
-/// Time between two drawings.
+/// Time between two drawings at the beginning, and at most.
 const INTERVAL: Duration = Duration::from_millis(500);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Share of the time so far that passes between two drawings: who has waited for an hour
+/// needs no news every second, and would find all of them in the log.
+const SHARE: u32 = 30;
 
 /// Lines that the block takes at most. A terminal cannot move the cursor above its first
 /// line, so a block higher than the window would be drawn again and again below itself.
@@ -118,17 +123,23 @@ impl Shared {
     }
 
     fn paint_regularly(&self) {
+        let started = Instant::now();
         let mut block = self.lock();
         while block.is_live {
+            let interval = interval(started.elapsed());
             let waited = self
                 .ended
-                .wait_timeout_while(block, INTERVAL, |block| block.is_live);
+                .wait_timeout_while(block, interval, |block| block.is_live);
             block = waited.unwrap_or_else(PoisonError::into_inner).0;
             if block.is_live && block.sink.is_idle() {
                 block.paint(Instant::now());
             }
         }
     }
+}
+
+fn interval(elapsed: Duration) -> Duration {
+    (elapsed / SHARE).clamp(INTERVAL, LONGEST_INTERVAL)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -152,7 +163,12 @@ impl Block {
         if lines == self.lines {
             return;
         }
-        let text = self.cursor_up() + &in_place(lines.iter().map(|line| line.text.as_str()));
+        let mut text = self.cursor_up();
+        for (at, line) in lines.iter().enumerate() {
+            // What stands there already is passed over.
+            let is_there = self.lines.get(at).is_some_and(|old| old.text == line.text);
+            text += &in_place(is_there, &line.text);
+        }
         self.sink.write(text.as_bytes());
         self.lines = lines;
         // Those that are done stay as they were drawn, above the block from now on.
@@ -179,7 +195,9 @@ impl Block {
             return self.sink.write(format!("{text}\n").as_bytes());
         }
         let block = self.lines.iter().map(|line| line.text.as_str());
-        let text = self.cursor_up() + &in_place(text.lines().chain(block));
+        let lines = text.lines().chain(block);
+        let lines = lines.map(|line| in_place(false, line));
+        let text = self.cursor_up() + &lines.collect::<String>();
         self.sink.write(text.as_bytes());
     }
 
@@ -191,9 +209,12 @@ impl Block {
     }
 }
 
-/// Writes lines over what may stand there.
-fn in_place<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    lines.flat_map(|line| ["\r\x1b[2K", line, "\n"]).collect()
+/// Writes a line over what may stand there, unless it is there.
+fn in_place(is_there: bool, line: &str) -> String {
+    if is_there {
+        return "\n".to_owned();
+    }
+    format!("\r\x1b[2K{line}\n")
 }
 
 #[cfg(test)]
@@ -312,6 +333,28 @@ mod tests {
         let written = text(&block, &stderr);
         block.paint(now);
         assert_eq!(text(&block, &stderr), written);
+    }
+
+    #[test]
+    fn only_lines_that_changed_are_written_and_ever_more_seldom() {
+        let (mut block, stderr) = block(names(0..3));
+        let now = Instant::now();
+        block.paint(now);
+        let before = text(&block, &stderr).len();
+        block.bars[1].say("downloading");
+        block.paint(now);
+        let after = text(&block, &stderr);
+        let change = &after[before..];
+        assert!(
+            change.starts_with("\x1b[3A\n\r\x1b[2Klayer1 "),
+            "{change:?}"
+        );
+        assert!(change.ends_with("downloading\n\n"), "{change:?}");
+
+        let seconds = |seconds| interval(Duration::from_secs(seconds));
+        assert_eq!(seconds(1), INTERVAL);
+        assert_eq!(seconds(60), Duration::from_secs(2));
+        assert_eq!(seconds(3600), LONGEST_INTERVAL);
     }
 
     #[test]

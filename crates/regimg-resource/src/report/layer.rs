@@ -38,10 +38,11 @@ impl<S: Subscriber> Layer<S> for EventLayer {
         };
         let mut line = Line::default();
         event.record(&mut line);
-        if line.message.starts_with(RETRY) {
-            Bar::retry_current();
-        }
-        self.report.log(severity, &line.finish());
+        let message = match line.message.starts_with(RETRY).then(Bar::retry_current) {
+            Some(Some(name)) => format!("{name}: {}", line.finish()),
+            _ => line.finish(),
+        };
+        self.report.log(severity, &message);
     }
 }
 
