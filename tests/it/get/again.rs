@@ -100,6 +100,10 @@ fn a_step_that_fails_leaves_no_result_of_another() {
 struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a skipped test has no other way to say so"
+    )]
     fn new(directory: &'a Path, options: &str) -> Option<Self> {
         if !geteuid().is_root() {
             eprintln!("skipped: mounting takes root");

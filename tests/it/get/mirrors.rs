@@ -10,6 +10,9 @@ use tempfile::TempDir;
 use super::{names, read};
 use crate::driver::{self, Outcome};
 
+/// Which requests of a mirror a fault hits.
+type Target = fn(&Fixture) -> String;
+
 /// Docker Hub and a mirror of it, which both have the image.
 struct Fixture {
     hub: Registry,
@@ -106,7 +109,6 @@ fn a_mirror_that_fails_is_left_for_the_origin() {
         format!("/v2/library/app/blobs/{digest}")
     };
     let everything = |_: &Fixture| "/v2/*".to_owned();
-    type Target = fn(&Fixture) -> String;
     let cases: [(&str, Target, Fault); 12] = [
         ("does not have it", manifest, Fault::status(404)),
         ("lies about the manifest", manifest, Fault::corrupt_at(5)),

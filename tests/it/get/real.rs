@@ -49,6 +49,10 @@ struct Workshop {
 }
 
 impl Workshop {
+    #[expect(
+        clippy::print_stderr,
+        reason = "a skipped test has no other way to say so"
+    )]
     fn open() -> Result<Option<Self>> {
         let peers = ["buildah", "skopeo", "umoci", "mmdebstrap"].map(Peer::find);
         let [Some(buildah), Some(skopeo), Some(umoci), Some(mmdebstrap)] = peers else {

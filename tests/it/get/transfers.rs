@@ -151,7 +151,7 @@ fn streams_that_are_reset_are_mended() {
         Fault::go_away().and(Fault::cut_at(70_000)),
     ] {
         for format in FORMATS {
-            arrives(&registry, "leaving", &[fault.clone()], format);
+            arrives(&registry, "leaving", std::slice::from_ref(&fault), format);
             registry.clear_faults();
         }
     }
