@@ -23,6 +23,10 @@ pub(crate) use unsupported::{refuse_for_check, refuse_for_get, refuse_for_put};
 /// upstream's suite sets so that it need not wait.
 const TEST_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
+/// How long a registry may be silent in the middle of a transfer when the environment says
+/// `TEST=true`: long for one on this machine, and short for who waits.
+pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(2);
+
 /// What the environment says, whatever the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {

@@ -281,11 +281,25 @@ pub struct PlatformSpec {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.GetParams")]
 pub struct GetParams {
-    /// `rootfs` (also when empty), `oci` or `oci-layout`.
+    /// What is left for later steps: `rootfs` is the image's files, `oci` one archive for
+    /// `docker load`, `oci-layout` a directory of every image of the version, for mirroring.
+    ///
+    /// Default: `rootfs`. Example: `oci-layout`.
     pub format: String,
-    /// Overrides fields of the source's platform.
+    /// The platform to take from an image of several, over the source's field by field. In an
+    /// `oci-layout` it says which image `labels.json` and the like are about.
+    ///
+    /// Default: the source's. Example: `{architecture: arm64/v8}`.
     pub platform: Option<PlatformSpec>,
-    /// Fetches nothing, writes the version's files only.
+    /// The platforms that an `oci-layout` is to hold, each `os/architecture` or
+    /// `os/architecture/variant`.
+    ///
+    /// Default: all there are. Example: `[linux/amd64, linux/arm64]`.
+    pub platforms: Vec<String>,
+    /// Fetches no image and writes the version's files only. The registry is asked for nothing
+    /// that `label_regex`, `annotation_regex` or a version without a digest do not need.
+    ///
+    /// Default: `false`. Example: `true`.
     pub skip_download: bool,
 }
 
