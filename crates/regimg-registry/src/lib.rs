@@ -81,6 +81,8 @@ mod repository;
 mod tags;
 
 mod auth;
+#[cfg(feature = "docker-config")]
+mod docker_config;
 mod ping;
 mod session;
 
@@ -97,6 +99,8 @@ pub use blob::{BlobOutcome, BlobReader, BlobSource};
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
+#[cfg(feature = "docker-config")]
+pub use docker_config::{DockerConfig, Helpers};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
 pub use push::{Artifact, Pushed};

@@ -41,7 +41,9 @@ pub(crate) async fn find(transport: &Transport, registry: &Registry) -> Result<E
 }
 
 async fn secure(transport: &Transport, registry: &Registry) -> Result<Endpoint, Error> {
-    let response = ask(transport, registry, "https").await?;
+    let response = ask(transport, registry, "https")
+        .await
+        .map_err(|error| transport.blame_certificate(error))?;
     let status = response.status();
     let is_final = status.is_success() || status.is_client_error();
     let agreed = response.url().scheme().to_owned();

@@ -76,7 +76,7 @@ pub(crate) fn platform(source: Option<&PlatformSpec>, step: Option<&PlatformSpec
     };
     let os = pick(|platform| &platform.os, "linux");
     let architecture = pick(|platform| &platform.architecture, std::env::consts::ARCH);
-    Platform::from_parts(&os, &architecture)
+    Platform::from_parts(&os, &architecture).normalized()
 }
 
 /// Says what is wrong with a field.
@@ -102,9 +102,7 @@ mod tests {
             (
                 None,
                 None,
-                platform(Some(&spec("linux", std::env::consts::ARCH)), None)
-                    .normalized()
-                    .to_string(),
+                platform(Some(&spec("linux", std::env::consts::ARCH)), None).to_string(),
             ),
             (Some(&source), None, "linux/arm64".to_owned()),
             (
@@ -120,7 +118,7 @@ mod tests {
         ];
         for (source, step, expected) in cases {
             assert_eq!(
-                platform(source, step.as_ref()).normalized().to_string(),
+                platform(source, step.as_ref()).to_string(),
                 expected,
                 "{source:?} {step:?}"
             );

@@ -140,7 +140,7 @@ impl Block {
             return;
         }
         let text = self.cursor_up() + &in_place(lines.iter().map(|line| line.text.as_str()));
-        self.sink.write(text.as_bytes());
+        self.sink.write(&text);
         self.lines = lines;
         // Those that are done stay as they were drawn, above the block from now on.
         let done = self.lines.iter().take_while(|line| line.is_last).count();
@@ -163,11 +163,11 @@ impl Block {
 
     fn write_above(&self, text: &str) {
         if self.lines.is_empty() {
-            return self.sink.write(format!("{text}\n").as_bytes());
+            return self.sink.write(&format!("{text}\n"));
         }
         let block = self.lines.iter().map(|line| line.text.as_str());
         let text = self.cursor_up() + &in_place(text.lines().chain(block));
-        self.sink.write(text.as_bytes());
+        self.sink.write(&text);
     }
 
     fn cursor_up(&self) -> String {
@@ -187,6 +187,12 @@ fn in_place<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::super::Captured;
     use super::*;
+
+    /// What a sink has written.
+    fn written(sink: &Sink, stderr: &Captured) -> String {
+        sink.flush(Duration::from_mins(1));
+        stderr.text()
+    }
 
     /// A block, and what it wrote.
     fn block(names: impl IntoIterator<Item = String>) -> (Block, Captured) {
@@ -260,7 +266,7 @@ mod tests {
         block.write_above("a warning");
         block.paint(now);
         assert_eq!(
-            view(&stderr.text()),
+            view(&written(&block.sink, &stderr)),
             [
                 "a warning",
                 "layer0 waiting",
@@ -274,7 +280,7 @@ mod tests {
         bars[2].say("downloading");
         block.paint(now);
         assert_eq!(
-            view(&stderr.text()),
+            view(&written(&block.sink, &stderr)),
             [
                 "a warning",
                 "layer0 done",
@@ -290,9 +296,9 @@ mod tests {
         let (mut block, stderr) = block(names(0..3));
         let now = Instant::now();
         block.paint(now);
-        let written = stderr.text();
+        let first = written(&block.sink, &stderr);
         block.paint(now);
-        assert_eq!(stderr.text(), written);
+        assert_eq!(written(&block.sink, &stderr), first);
     }
 
     #[test]
@@ -301,33 +307,35 @@ mod tests {
         let now = Instant::now();
         block.paint(now);
         assert_eq!(block.lines.len(), HEIGHT);
-        assert_eq!(view(&stderr.text())[HEIGHT - 1], "... more");
+        assert_eq!(view(&written(&block.sink, &stderr))[HEIGHT - 1], "... more");
         for bar in block.bars.clone() {
             bar.done("done");
             block.paint(now);
         }
         let all: Vec<_> = names(0..50).map(|name| format!("{name} done")).collect();
-        assert_eq!(view(&stderr.text()), all);
+        assert_eq!(view(&written(&block.sink, &stderr)), all);
     }
 
     #[test]
     fn hidden_bars_write_nothing() {
         let stderr = Captured::default();
-        let bars = Bars::new(Sink::new(stderr.clone()));
+        let sink = Sink::new(stderr.clone());
+        let bars = Bars::new(sink.clone());
         bars.hide();
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        assert_eq!(stderr.text(), "line\n");
+        assert_eq!(written(&sink, &stderr), "line\n");
     }
 
     #[test]
     fn the_last_drawing_shows_the_end() {
         let stderr = Captured::default();
-        let bars = Bars::new(Sink::new(stderr.clone()));
+        let sink = Sink::new(stderr.clone());
+        let bars = Bars::new(sink.clone());
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        assert_eq!(view(&stderr.text()), ["layer done", "line"]);
+        assert_eq!(view(&written(&sink, &stderr)), ["layer done", "line"]);
     }
 }
