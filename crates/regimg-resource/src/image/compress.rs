@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn threads_make_no_difference_and_nothing_is_lost() {
-        let text: Vec<u8> = (0..900_000_u32)
+        let text: Vec<u8> = (0..900_000_u64)
             .flat_map(|n| (n * n).to_string().into_bytes())
             .collect();
         let sizes = [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3_000_000];
