@@ -332,6 +332,7 @@ fn blobs_are_mounted_from_where_the_image_or_the_step_says_they_are() {
     for (named, mount_from, mounted) in [
         (None, json!([]), false),
         (None, json!(["base"]), true),
+        (None, json!(["empty", "base"]), true),
         (None, json!([format!("{host}/base")]), true),
         (Some(host), json!([]), true),
         (Some("example.com"), json!([]), false),
@@ -350,6 +351,7 @@ fn blobs_are_mounted_from_where_the_image_or_the_step_says_they_are() {
             serde_json::from_str(&own(&json!({"mount_from": mount_from}).to_string())).unwrap();
         let outcome = push_bytes(&registry, &tar, &params);
         outcome.answer();
+        assert_eq!(registry.open_uploads(), 0, "{}", registry.transcript());
         assert_eq!(
             registry.count("PATCH", "/v2/app/blobs/"),
             if mounted { 1 } else { 3 },

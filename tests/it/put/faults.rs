@@ -1,11 +1,11 @@
-//! `out` when the registry or the network misbehaves, and when the image does meanwhile.
+//! `out` when the registry or the network misbehaves.
 
 use http::StatusCode;
 use regimg_tests::registry::{Auth, Ending, Fault, Match, Registry, UploadLocation};
-use regimg_tests::{ArchiveLayers, Image, Layer, OciLayout};
+use regimg_tests::{ArchiveLayers, Image, Layer};
 use serde_json::json;
 
-use super::{archive, assert_untouched, image, manifest, push, push_from};
+use super::{archive, image, manifest, push};
 
 const PATCH: &str = "/v2/app/blobs/uploads/*";
 
@@ -187,48 +187,4 @@ fn a_token_that_is_refused_on_the_way_is_bought_again() {
         .iter()
         .filter(|request| request.status == Some(StatusCode::UNAUTHORIZED));
     assert!(refused.count() > 1, "{}", registry.transcript());
-}
-
-/// Between two tries the file becomes another one: what was said of it is true no more.
-#[test]
-fn a_file_that_changes_under_the_upload_is_noticed() {
-    let registry = Registry::start();
-    let one = Image::builder()
-        .layer(Layer::parse("file large random=3000000"))
-        .build();
-    let layer = one.layers()[0].digest().clone();
-    let directory = tempfile::tempdir().unwrap();
-    OciLayout::new()
-        .entry(&one, None)
-        .write(directory.path().join("oci"))
-        .unwrap();
-    let path = directory.path().join("oci/blobs/sha256").join(layer.hex());
-    // The first try is cut; the second finds other bytes at the end.
-    registry.fault(
-        Match::patch(PATCH).times(2),
-        Fault::end_request_at(1_500_000, Ending::Reset),
-    );
-    registry.fault(
-        Match::get("/v2/app/blobs/uploads/*").once(),
-        Fault::delay(std::time::Duration::from_millis(300)),
-    );
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while registry.count("PATCH", "/v2/app/") == 0 {
-                std::thread::sleep(std::time::Duration::from_millis(1));
-            }
-            let mut bytes = std::fs::read(&path).unwrap();
-            *bytes.last_mut().unwrap() ^= 1;
-            std::fs::write(&path, bytes).unwrap();
-        });
-        let outcome = push_from(&registry, directory.path(), &json!({"image": "oci"}));
-        // The change may come after the last byte was read: then the image is what it was.
-        if outcome.code == 0 {
-            let arrived = registry.blob("app", &layer).unwrap().bytes();
-            assert!(arrived == one.layers()[0].content().bytes());
-        } else {
-            assert!(registry.blob("app", &layer).is_none());
-            assert_untouched(&registry, "changed");
-        }
-    });
 }

@@ -308,4 +308,23 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn what_a_file_became_meanwhile_is_not_handed_out() {
+        let content = vec![7; 9_000_000];
+        let blob = blob(&content, Digest::of(Algorithm::Sha256, &content));
+        assert!(read(&blob, 0).1);
+        let Content::File(file, base) = &blob.content else {
+            panic!("it is in a file");
+        };
+        // Behind the last checkpoint and before it.
+        for at in [8_999_999, 8_400_000, 5] {
+            file.write_all_at(b"x", base + at).unwrap();
+            for offset in [0, at.saturating_sub(1000)] {
+                assert!(!read(&blob, offset).1, "byte {at}, from {offset}");
+            }
+            file.write_all_at(&[7], base + at).unwrap();
+            assert!(read(&blob, 0).1);
+        }
+    }
 }

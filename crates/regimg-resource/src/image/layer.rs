@@ -168,12 +168,14 @@ pub(super) fn prepare(
     let jobs = jobs(image, stored)?;
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
     let workers = cores.min(jobs.len());
-    let helpers = cores.div_ceil(workers.max(1));
+    let busy = AtomicUsize::new(workers);
+    // Whoever has nothing left to do leaves its core to the others.
+    let helpers = || cores.div_ceil(busy.load(Ordering::Relaxed).max(1));
     let next = AtomicUsize::new(0);
     let work = || {
         let mut finished = Vec::new();
         while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            match job.run(archive, compression, helpers, ready) {
+            match job.run(archive, compression, &helpers, ready) {
                 Ok(layer) => {
                     done(job.stored, &layer);
                     finished.push((job.range, layer));
@@ -185,6 +187,7 @@ pub(super) fn prepare(
                 }
             }
         }
+        busy.fetch_sub(1, Ordering::Relaxed);
         Ok(finished)
     };
     thread::scope(|scope| {
@@ -202,7 +205,7 @@ impl Job<'_> {
         &self,
         archive: &Archive,
         compression: Compression,
-        helpers: usize,
+        helpers: &(impl Fn() -> usize + Sync),
         ready: &Ready,
     ) -> Result<Layer, ImageError> {
         let (layer, content) = match self.encoding {
@@ -224,7 +227,7 @@ impl Job<'_> {
         &self,
         archive: &Archive,
         compression: Compression,
-        helpers: usize,
+        helpers: &(impl Fn() -> usize + Sync),
         ready: &Ready,
     ) -> Result<(Layer, Digest), ImageError> {
         let failed = |source| ImageError::Compress {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::mount::Mounts;
 use crate::error::{During, Error};
 use crate::image::{Blob, Compression, Image, Ready};
-use crate::report::{Bar, Reporter, Severity};
+use crate::report::{self, Bar, Reporter, Severity};
 use crate::resolve::Settings;
 
 /// Blobs and manifests under way at one time. How many bytes are is the client's business;
@@ -207,7 +207,8 @@ impl std::fmt::Display for Tally {
         } = self;
         write!(
             f,
-            "blobs: {pushed} pushed ({bytes} bytes), {mounted} mounted, {existed} existed"
+            "blobs: {pushed} pushed ({}), {mounted} mounted, {existed} existed",
+            report::bytes(*bytes)
         )
     }
 }

@@ -15,7 +15,7 @@ use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub(crate) use bar::Bar;
+pub(crate) use bar::{Bar, bytes};
 pub use sink::Captured;
 
 use bars::Bars;
