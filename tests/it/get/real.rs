@@ -8,13 +8,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use regimg_tests::tree::Listing;
-use regimg_tests::{DockerRegistry, Peer, Process};
+use regimg_tests::{DockerRegistry, Peer};
 use rustix::fs::{XattrFlags, lsetxattr};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::dockerfile::succeed;
 use crate::driver;
 
 /// Debian is fetched and unpacked, perhaps on a small machine.
@@ -181,17 +182,6 @@ impl Workshop {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("temporary paths are UTF-8")
-}
-
-fn succeed(process: Process) -> Result<String> {
-    let finished = process.run()?;
-    let (stdout, stderr) = (finished.stdout_text(), finished.stderr_text());
-    ensure!(
-        finished.status.success(),
-        "{}\n{stdout}\n{stderr}",
-        finished.status
-    );
-    Ok(stdout.trim_end().to_owned())
 }
 
 /// Lists a tree without what differs for a reason:

@@ -1,11 +1,12 @@
 //! Transfers that go wrong in every way that one can: each ends with the right result, or
 //! with an error that says which layer, after how many bytes, and from where.
 
+use regimg_tests::Image;
 use regimg_tests::registry::{Ending, Fault, Match, Origin, Registry};
 use regimg_tests::tls::Protocols;
-use regimg_tests::{Image, Layer};
 use serde_json::json;
 
+use super::faults::{blob_path, large};
 use super::{names, request};
 use crate::driver::{self, Outcome};
 
@@ -13,17 +14,6 @@ const FORMATS: [&str; 3] = ["rootfs", "oci", "oci-layout"];
 
 /// What is done to the requests for the layer, in this order.
 type Faults = Vec<Fault>;
-
-/// An image whose layer is larger than what a spool keeps in memory.
-fn image() -> Image {
-    Image::builder()
-        .layer(Layer::parse("file large random=300000"))
-        .build()
-}
-
-fn layer_path(image: &Image) -> String {
-    format!("/v2/app/blobs/{}", image.layers()[0].digest())
-}
 
 /// Fetches in one format with faults on the layer's requests, the last of them on all that
 /// follow if `stays` says so.
@@ -33,10 +23,10 @@ fn fetch(
     stays: bool,
     format: &str,
 ) -> (Outcome, Result<(), String>) {
-    let image = image();
+    let image = large();
     registry.publish("app", "latest", &image);
     for (at, fault) in faults.iter().enumerate() {
-        let rule = Match::get(&layer_path(&image));
+        let rule = Match::get(&blob_path(&image));
         let is_last = at + 1 == faults.len();
         registry.fault(
             if stays && is_last { rule } else { rule.once() },
@@ -100,7 +90,7 @@ fn fails(name: &str, faults: &[Fault], expected: &str) {
         let registry = Registry::start();
         let (outcome, state) = fetch(&registry, faults, true, format);
         let message = outcome.failure();
-        let digest = image().layers()[0].digest().to_string();
+        let digest = large().layers()[0].digest().to_string();
         for part in [
             expected,
             &format!("layer {digest}, after "),
@@ -117,7 +107,7 @@ fn fails(name: &str, faults: &[Fault], expected: &str) {
 
 #[test]
 fn cuts_anywhere_are_mended() {
-    let size = image().layers()[0].content().len();
+    let size = large().layers()[0].content().len();
     let positions = (0..size).step_by(64 * 1024).chain([1, size - 1]);
     for (at, position) in positions.enumerate() {
         for ending in [Ending::Close, Ending::Reset] {
@@ -208,9 +198,9 @@ fn addresses_that_expire_are_asked_for_again() {
         let registry = Registry::start();
         let elsewhere = Match::get("*").at(Origin::Elsewhere).once();
         registry.fault(elsewhere, Fault::cut_at(120_000));
-        let image = image();
+        let image = large();
         registry.fault(
-            Match::get(&layer_path(&image)),
+            Match::get(&blob_path(&image)),
             Fault::redirect_elsewhere_for(1),
         );
         arrives(&registry, "an address good for once", &[], format);
@@ -220,7 +210,7 @@ fn addresses_that_expire_are_asked_for_again() {
 
 #[test]
 fn wrong_bytes_are_told_whatever_they_look_like() {
-    let size = image().layers()[0].content().len();
+    let size = large().layers()[0].content().len();
     let cases: [(&str, Faults, &str); 9] = [
         (
             "an early byte",
@@ -303,7 +293,7 @@ fn what_cannot_be_mended_ends() {
 fn permanent_errors_are_not_tried_again() {
     for status in [400, 403, 404] {
         let registry = Registry::start();
-        let image = image();
+        let image = large();
         registry.publish("app", "latest", &image);
         registry.fault(Match::get("/v2/app/manifests/*"), Fault::status(status));
         let directory = tempfile::tempdir().unwrap();
@@ -325,10 +315,10 @@ fn permanent_errors_are_not_tried_again() {
 #[test]
 fn the_log_tells_each_state_of_a_layer() {
     let registry = Registry::start();
-    let image = image();
+    let image = large();
     registry.publish("app", "latest", &image);
     registry.fault(
-        Match::get(&layer_path(&image)).once(),
+        Match::get(&blob_path(&image)).once(),
         Fault::cut_at(100_000),
     );
     let mut request = request(&registry, "app", &image, json!({}));
