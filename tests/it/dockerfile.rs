@@ -320,7 +320,7 @@ fn cargo_home() -> Result<PathBuf> {
 }
 
 /// Runs a process that must succeed and returns what it printed.
-fn succeed(process: Process) -> Result<String> {
+pub(crate) fn succeed(process: Process) -> Result<String> {
     let finished: Finished = process.run()?;
     let (stdout, stderr) = (finished.stdout_text(), finished.stderr_text());
     ensure!(

@@ -1,8 +1,15 @@
-//! `in`: rootfs and oci.
+//! `in`: rootfs, oci and oci-layout.
 
+mod again;
+mod description;
 mod faults;
+mod layout;
+mod mirrors;
 mod oci;
+mod real;
 mod rootfs;
+mod transfers;
+mod version;
 
 use std::path::Path;
 
@@ -103,12 +110,30 @@ fn what_is_not_supported_is_refused_by_name() {
             json!({"format": "squashfs"}),
             "unknown format provided, must be one of 'rootfs', 'oci', 'oci-layout: squashfs",
         ),
-        (json!({}), json!({"format": "oci-layout"}), "oci-layout"),
-        (json!({"label_regex": "x"}), json!({}), "source.label_regex"),
         (
-            json!({"annotation_regex": "x"}),
             json!({}),
-            "source.annotation_regex",
+            json!({"format": "squashfs", "skip_download": true}),
+            "unknown format provided, must be one of 'rootfs', 'oci', 'oci-layout: squashfs",
+        ),
+        (
+            json!({"label_regex": "("}),
+            json!({}),
+            "enriching metadata failed: invalid label_regex: error parsing regexp: missing closing )",
+        ),
+        (
+            json!({"annotation_regex": "[z-a]"}),
+            json!({"skip_download": true}),
+            "enriching metadata failed: invalid annotation_regex: error parsing regexp: ",
+        ),
+        (
+            json!({}),
+            json!({"format": "oci-layout", "platforms": ["linux/amd64", "amd65"]}),
+            "params.platforms: invalid platform \"amd65\"",
+        ),
+        (
+            json!({}),
+            json!({"platforms": ["linux/amd64"]}),
+            "params.platforms: is for the format 'oci-layout'",
         ),
         (
             json!({"aws_role_arn": "x"}),
@@ -132,9 +157,9 @@ fn what_is_not_supported_is_refused_by_name() {
 }
 
 #[test]
-fn a_version_without_a_digest_is_refused() {
+fn a_version_that_names_nothing_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let request = json!({"source": {"repository": "app"}, "version": {"tag": "latest"}});
+    let request = json!({"source": {"repository": "127.0.0.1:1/app", "tag": "latest"}});
     let message = driver::get(&request, directory.path()).failure();
-    assert!(message.starts_with("version.digest"), "{message}");
+    assert_eq!(message, "version: names neither a digest nor a tag");
 }

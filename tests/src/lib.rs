@@ -21,6 +21,7 @@ mod content;
 mod digest;
 mod image;
 mod layer;
+mod link;
 mod peer;
 mod proxy;
 
@@ -31,6 +32,7 @@ pub use image::{
     IndexBuilder, OciLayout, Platform, read_layout,
 };
 pub use layer::{Compression, Layer};
+pub use link::Link;
 pub use peer::{DockerRegistry, DockerSettings, Peer};
 pub use process::{Finished, Process, Running};
 pub use proxy::{Proxied, Proxy};

@@ -27,7 +27,7 @@ enum Delivery {
     Unpacked,
 }
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
@@ -41,6 +41,11 @@ const PEERS: [Peer; 4] = [
     Peer {
         program: "buildah",
         package: "buildah",
+        delivery: Delivery::Installed,
+    },
+    Peer {
+        program: "umoci",
+        package: "umoci",
         delivery: Delivery::Installed,
     },
     Peer {

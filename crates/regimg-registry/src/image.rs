@@ -26,17 +26,32 @@ impl RepositoryClient {
         identifier: &Identifier,
         platform: &Platform,
     ) -> Result<RawManifest, Error> {
-        self.session()
-            .in_time(self.walk(identifier, platform))
-            .await
+        let image = async {
+            let manifest = self.fetch_manifest(identifier).await?;
+            self.walk(manifest, platform).await
+        };
+        self.session().in_time(image).await
+    }
+
+    /// Walks from a manifest that was fetched before to the manifest of the image for
+    /// `platform`, as [`image`](Self::image) does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`image`](Self::image).
+    pub async fn image_in(
+        &self,
+        manifest: RawManifest,
+        platform: &Platform,
+    ) -> Result<RawManifest, Error> {
+        self.session().in_time(self.walk(manifest, platform)).await
     }
 
     async fn walk(
         &self,
-        identifier: &Identifier,
+        mut manifest: RawManifest,
         platform: &Platform,
     ) -> Result<RawManifest, Error> {
-        let mut manifest = self.fetch_manifest(identifier).await?;
         let mut unfit = Vec::new();
         let mut waiting: Vec<(usize, Descriptor)> = Vec::new();
         let mut depth = 0;

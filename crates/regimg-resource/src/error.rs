@@ -48,6 +48,17 @@ pub enum Error {
     /// The image of a put step does not exist.
     #[error("no files match glob '{0}'")]
     NoImage(String),
+    /// There is more than one image of a put step.
+    #[error("too many files/directories match glob '{glob}': [{paths}]")]
+    SeveralImages {
+        /// What `params.image` holds.
+        glob: String,
+        /// What it matches.
+        paths: String,
+    },
+    /// The tags of a put step cannot be meant.
+    #[error(transparent)]
+    Tags(#[from] regimg_select::PushError),
     /// A phase of the command failed for the reason given as its source.
     #[error("{phase}")]
     During {

@@ -8,7 +8,7 @@ use crate::error::Cause;
 
 /// A configuration is a page of JSON; the largest ones known are some hundred KiB. A check
 /// holds as many as there are requests under way.
-const CONFIG_LIMIT: u64 = 2 << 20;
+pub(crate) const CONFIG_LIMIT: u64 = 2 << 20;
 
 /// Reads a configuration: its exact bytes, verified, and what they say.
 ///

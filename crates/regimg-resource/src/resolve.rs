@@ -23,6 +23,10 @@ pub(crate) use unsupported::{refuse_for_check, refuse_for_get, refuse_for_put};
 /// upstream's suite sets so that it need not wait.
 const TEST_RETRY_INTERVAL: Duration = Duration::from_millis(5);
 
+/// How long a registry may be silent in the middle of a transfer when the environment says
+/// `TEST=true`: long for one on this machine, and short for who waits.
+pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(2);
+
 /// What the environment says, whatever the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -43,6 +47,11 @@ impl Settings {
             retry_interval: is_test.then_some(TEST_RETRY_INTERVAL),
             proxy: proxy.during("reading the environment")?,
         })
+    }
+
+    /// Returns how long to wait where `usual` is usual.
+    pub(crate) fn wait(&self, usual: Duration) -> Duration {
+        self.retry_interval.unwrap_or(usual)
     }
 }
 

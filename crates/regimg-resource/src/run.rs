@@ -21,8 +21,9 @@ use crate::{check, get, put};
 /// next read of a layer, so this bounds one write to a disk that hangs.
 pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long the last lines wait for whoever reads stderr.
-const FLUSH_LIMIT: Duration = Duration::from_mins(1);
+/// How long the last lines wait for whoever reads stderr, and how long after a signal.
+const CLOSE_LIMIT: Duration = Duration::from_mins(1);
+const INTERRUPTED_CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Requests are configuration; whoever sends more has connected the wrong stream.
 const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
@@ -152,19 +153,19 @@ pub fn run(invocation: Invocation<'_>) -> Exit {
         write_answer(&mut stdout, &answer)
     });
     report.finish();
-    report.flush(FLUSH_LIMIT);
-    match outcome {
-        Ok(()) => Exit::SUCCESS,
+    let (exit, patience) = match outcome {
+        Ok(()) => (Exit::SUCCESS, CLOSE_LIMIT),
         Err(error) => {
             report.failure(&describe(&error), hint(&error));
-            report.flush(if let Error::Interrupted(_) = error {
-                Duration::from_secs(1)
-            } else {
-                FLUSH_LIMIT
-            });
-            Exit(error.exit_code())
+            let patience = match error {
+                Error::Interrupted(_) => INTERRUPTED_CLOSE_LIMIT,
+                _ => CLOSE_LIMIT,
+            };
+            (Exit(error.exit_code()), patience)
         }
-    }
+    };
+    report.close(patience);
+    exit
 }
 
 /// Reads until the first JSON value is whole. Like Go's decoder it does not wait for

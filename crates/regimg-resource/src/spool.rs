@@ -6,27 +6,113 @@
 //! after the download said that its length and digest are right.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Blobs up to this size stay in memory: configurations and the many small layers
-/// that a Dockerfile's metadata steps leave behind are not worth a file each.
+use rustix::fs::{FallocateFlags, fallocate};
+
+/// Blobs up to this size stay in memory, as long as there are not too many of them: the
+/// small layers that a Dockerfile's metadata steps leave behind are not worth a place each.
 const MEMORY_LIMIT: u64 = 64 * 1024;
+
+/// Bytes that the blobs in memory have together at most.
+const MEMORY_BUDGET: u64 = 4 * 1024 * 1024;
+
+/// Where blobs begin in the file, so that each can give back the disk it took.
+const ALIGNMENT: u64 = 64 * 1024;
+
+/// Bytes that are read before the disk they took is given back.
+const RELEASE: u64 = 4 * 1024 * 1024;
+
+/// Makes the spools of one image. They share one file without a name, which vanishes with
+/// the process whatever happens to it, so that an image of many layers takes no more open
+/// files than one of few.
+#[derive(Debug)]
+pub(crate) struct Spools {
+    directory: PathBuf,
+    file: Option<Arc<File>>,
+    /// Where the next blob begins.
+    end: u64,
+    in_memory: u64,
+}
+
+impl Spools {
+    /// Prepares spools on the volume of `directory`.
+    pub(crate) fn new(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            file: None,
+            end: 0,
+            in_memory: 0,
+        }
+    }
+
+    /// Creates an empty spool for a blob of `size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be created.
+    pub(crate) fn create(&mut self, size: u64) -> io::Result<(SpoolWriter, Arc<Spool>)> {
+        let place = self.place(size)?;
+        let state = State {
+            memory: Vec::new(),
+            available: 0,
+            progress: Progress::Growing,
+        };
+        let spool = Arc::new(Spool {
+            place,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            readers: AtomicUsize::new(0),
+        });
+        let writer = SpoolWriter {
+            spool: Arc::clone(&spool),
+        };
+        Ok((writer, spool))
+    }
+
+    fn place(&mut self, size: u64) -> io::Result<Place> {
+        if size <= MEMORY_LIMIT && self.in_memory + size <= MEMORY_BUDGET {
+            self.in_memory += size;
+            return Ok(Place::Memory);
+        }
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => Arc::clone(
+                self.file
+                    .insert(Arc::new(tempfile::tempfile_in(&self.directory)?)),
+            ),
+        };
+        let start = self.end;
+        // Sizes that no disk has are refused by the disk.
+        let end = start.saturating_add(size);
+        self.end = end.checked_next_multiple_of(ALIGNMENT).unwrap_or(end);
+        Ok(Place::File { file, start })
+    }
+}
 
 /// Holds the bytes of one blob that have arrived so far.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    /// The unnamed file that holds the bytes, unless the blob is small.
-    file: Option<File>,
+    place: Place,
     state: Mutex<State>,
     changed: Condvar,
+    readers: AtomicUsize,
+}
+
+/// Where a blob's bytes are.
+#[derive(Debug)]
+enum Place {
+    Memory,
+    File { file: Arc<File>, start: u64 },
 }
 
 #[derive(Debug)]
 struct State {
-    /// The bytes themselves when there is no file.
+    /// The bytes themselves when they are not in the file.
     memory: Vec<u8>,
     available: u64,
     progress: Progress,
@@ -42,42 +128,14 @@ enum Progress {
 }
 
 impl Spool {
-    /// Creates an empty spool for a blob of `size` bytes. A large one gets a file
-    /// without a name in `directory`, which vanishes with the process whatever
-    /// happens to it.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be created.
-    pub(crate) fn create(size: u64, directory: &Path) -> io::Result<(SpoolWriter, Arc<Self>)> {
-        let file = if size > MEMORY_LIMIT {
-            Some(tempfile::tempfile_in(directory)?)
-        } else {
-            None
-        };
-        let state = State {
-            memory: Vec::new(),
-            available: 0,
-            progress: Progress::Growing,
-        };
-        let spool = Arc::new(Self {
-            file,
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-        });
-        Ok((
-            SpoolWriter {
-                spool: Arc::clone(&spool),
-            },
-            spool,
-        ))
-    }
-
-    /// Opens a reader that begins at the blob's first byte.
+    /// Opens a reader that begins at the blob's first byte. Once the last of the readers
+    /// has read some bytes the disk may have them back, so all are opened before one reads.
     pub(crate) fn reader(self: &Arc<Self>) -> SpoolReader {
+        self.readers.fetch_add(1, Ordering::Relaxed);
         SpoolReader {
             spool: Arc::clone(self),
             position: 0,
+            released: 0,
         }
     }
 
@@ -90,6 +148,11 @@ impl Spool {
     /// Says whether the blob's download ended without the whole blob.
     pub(crate) fn is_given_up(&self) -> bool {
         self.lock().progress == Progress::GivenUp
+    }
+
+    /// Says whether the blob's download is still under way.
+    pub(crate) fn is_growing(&self) -> bool {
+        self.lock().progress == Progress::Growing
     }
 
     fn settle(&self, progress: Progress) {
@@ -117,6 +180,18 @@ impl Spool {
             Progress::Growing | Progress::Complete => Ok(state),
         }
     }
+
+    /// Gives the disk back what was read. That it cannot on some file systems costs space
+    /// and nothing else: the file goes at the end.
+    fn release(&self, from: u64, to: u64) {
+        let Place::File { file, start } = &self.place else {
+            return;
+        };
+        if from < to {
+            let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            let _ = fallocate(file, hole, start + from, to - from);
+        }
+    }
 }
 
 /// Appends to a spool. Dropped before [`complete`](Self::complete), it tells the
@@ -133,13 +208,18 @@ impl SpoolWriter {
     ///
     /// The volume refuses the bytes, for example because it is full.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if let Some(mut file) = self.spool.file.as_ref() {
-            file.write_all(bytes)?;
-        }
-        let mut state = self.spool.lock();
-        if self.spool.file.is_none() {
-            state.memory.extend_from_slice(bytes);
-        }
+        let mut state = match &self.spool.place {
+            Place::Memory => {
+                let mut state = self.spool.lock();
+                state.memory.extend_from_slice(bytes);
+                state
+            }
+            Place::File { file, start } => {
+                let position = self.spool.lock().available;
+                file.write_all_at(bytes, start.saturating_add(position))?;
+                self.spool.lock()
+            }
+        };
         state.available += bytes.len() as u64;
         drop(state);
         self.spool.changed.notify_all();
@@ -168,6 +248,19 @@ impl Drop for SpoolWriter {
 pub(crate) struct SpoolReader {
     spool: Arc<Spool>,
     position: u64,
+    /// Up to where the disk has its space back.
+    released: u64,
+}
+
+impl SpoolReader {
+    /// Gives back what was read, unless somebody else has yet to read it.
+    fn release(&mut self) {
+        let whole = self.position / RELEASE * RELEASE;
+        if whole > self.released && self.spool.readers.load(Ordering::Relaxed) == 1 {
+            self.spool.release(self.released, whole);
+            self.released = whole;
+        }
+    }
 }
 
 impl Read for SpoolReader {
@@ -178,19 +271,29 @@ impl Read for SpoolReader {
         let state = self.spool.wait_beyond(self.position)?;
         let there = usize::try_from(state.available - self.position).unwrap_or(usize::MAX);
         let wanted = there.min(buffer.len());
-        let read = match &self.spool.file {
-            None => {
+        let read = match &self.spool.place {
+            Place::Memory => {
                 let start = state.memory.len() - there;
                 buffer[..wanted].copy_from_slice(&state.memory[start..start + wanted]);
+                drop(state);
                 wanted
             }
-            Some(file) => {
+            Place::File { file, start } => {
                 drop(state);
-                file.read_at(&mut buffer[..wanted], self.position)?
+                file.read_at(&mut buffer[..wanted], start + self.position)?
             }
         };
         self.position += read as u64;
+        self.release();
         Ok(read)
+    }
+}
+
+impl Drop for SpoolReader {
+    fn drop(&mut self) {
+        if self.spool.readers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.spool.release(self.released, self.position);
+        }
     }
 }
 
@@ -200,8 +303,12 @@ mod tests {
 
     use super::*;
 
+    fn spools() -> Spools {
+        Spools::new(&std::env::temp_dir())
+    }
+
     fn spool(size: u64) -> (SpoolWriter, Arc<Spool>) {
-        Spool::create(size, &std::env::temp_dir()).unwrap()
+        spools().create(size).unwrap()
     }
 
     #[test]
@@ -245,5 +352,58 @@ mod tests {
         writer.complete();
         spool.abandon();
         assert!(spool.reader().read(&mut [0; 4]).is_err());
+    }
+
+    #[test]
+    fn blobs_in_one_file_do_not_mix() {
+        let mut spools = spools();
+        let sizes = [MEMORY_LIMIT + 1, 10, 3 * ALIGNMENT, MEMORY_LIMIT + 7];
+        let made: Vec<_> = sizes
+            .iter()
+            .map(|size| spools.create(*size).unwrap())
+            .collect();
+        let (mut writers, readers): (Vec<_>, Vec<_>) = made
+            .into_iter()
+            .map(|(writer, spool)| (writer, spool.reader()))
+            .unzip();
+        for _ in 0..7 {
+            for (byte, writer) in (0..).zip(&mut writers) {
+                writer.append(&[byte; 10_000]).unwrap();
+            }
+        }
+        writers.into_iter().for_each(SpoolWriter::complete);
+        for (byte, mut reader) in (0_u8..).zip(readers) {
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            assert!(read == vec![byte; 70_000], "blob {byte}");
+        }
+    }
+
+    #[test]
+    fn what_the_last_reader_read_takes_no_disk() {
+        use std::os::unix::fs::MetadataExt;
+
+        let size = 4 * RELEASE;
+        let mut spools = spools();
+        let (mut writer, spool) = spools.create(size).unwrap();
+        let file = Arc::clone(spools.file.as_ref().unwrap());
+        let taken = || file.metadata().unwrap().blocks() * 512;
+        let (mut first, mut second) = (spool.reader(), spool.reader());
+        writer
+            .append(&vec![1; usize::try_from(size).unwrap()])
+            .unwrap();
+        writer.complete();
+        io::copy(&mut first, &mut io::sink()).unwrap();
+        drop(first);
+        assert!(taken() >= size, "the second reader needs it");
+        let mut part = vec![0; usize::try_from(2 * RELEASE).unwrap()];
+        second.read_exact(&mut part).unwrap();
+        // Some file systems cannot punch holes.
+        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+        if fallocate(&*file, hole, 0, 1).is_ok() {
+            assert!(taken() <= size - 2 * RELEASE + ALIGNMENT);
+        }
+        assert!(part.iter().all(|&byte| byte == 1));
+        io::copy(&mut second, &mut io::sink()).unwrap();
     }
 }

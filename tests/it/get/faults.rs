@@ -8,13 +8,13 @@ use super::{fetch, names, read, request};
 use crate::driver;
 
 /// An image whose layer is larger than what a spool keeps in memory.
-fn large() -> Image {
+pub(super) fn large() -> Image {
     Image::builder()
         .layer(Layer::parse("file large random=300000"))
         .build()
 }
 
-fn blob_path(image: &Image) -> String {
+pub(super) fn blob_path(image: &Image) -> String {
     format!("/v2/app/blobs/{}", image.layers()[0].digest())
 }
 
@@ -49,55 +49,6 @@ fn a_transfer_that_is_cut_goes_on_where_it_was_cut() {
             sent <= image.layers()[0].content().len() + 100_000,
             "{sent} bytes"
         );
-    }
-}
-
-#[test]
-fn a_registry_without_ranges_is_read_again_from_the_start() {
-    let registry = Registry::start();
-    let image = large();
-    registry.publish("app", "latest", &image);
-    registry.fault(
-        Match::get(&blob_path(&image)).once(),
-        Fault::cut_at(100_000),
-    );
-    registry.fault(Match::get(&blob_path(&image)), Fault::ignore_range());
-    let directory = tempfile::tempdir().unwrap();
-    fetch(&registry, &image, json!({}), directory.path()).answer();
-    let large = std::fs::metadata(directory.path().join("rootfs/large")).unwrap();
-    assert_eq!(large.len(), 300_000);
-}
-
-#[test]
-fn bytes_that_are_not_what_was_asked_for_fail_the_step_and_leave_nothing() {
-    let faults = [
-        ("a corrupt byte", Fault::corrupt_at(1000)),
-        ("the last byte", Fault::corrupt_at(299_000)),
-        ("too short", Fault::truncate(200_000)),
-        ("too long", Fault::extend(100)),
-    ];
-    for format in ["rootfs", "oci"] {
-        for (name, fault) in &faults {
-            let registry = Registry::start();
-            let image = large();
-            registry.publish("app", "latest", &image);
-            registry.fault(Match::get(&blob_path(&image)), fault.clone());
-            let directory = tempfile::tempdir().unwrap();
-            let message = fetch(
-                &registry,
-                &image,
-                json!({"format": format}),
-                directory.path(),
-            )
-            .failure();
-            let digest = image.layers()[0].digest().to_string();
-            assert!(message.contains(&digest), "{format}, {name}: {message}");
-            assert!(
-                names(directory.path()).is_empty(),
-                "{format}, {name}: {:?}",
-                names(directory.path())
-            );
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::Path;
 
 use regimg_tests::registry::Registry;
-use regimg_tests::{Compression, Image, Layer};
+use regimg_tests::{Artifact, Compression, Image, Layer};
 use serde_json::{Value, json};
 
 use super::{fetch, names, read, request};
@@ -56,7 +56,16 @@ fn the_archive_holds_the_blobs_byte_for_byte() {
     .answer();
     assert_eq!(
         names(directory.path()),
-        ["digest", "image.tar", "labels.json", "repository", "tag"]
+        [
+            "annotations.json",
+            "config.json",
+            "digest",
+            "image-manifest.json",
+            "image.tar",
+            "labels.json",
+            "repository",
+            "tag"
+        ]
     );
     assert_eq!(
         read(directory.path().join("labels.json")),
@@ -103,22 +112,84 @@ fn the_archive_holds_the_blobs_byte_for_byte() {
     assert!(contents["manifest.json"].ends_with(b"]"), "no newline");
 }
 
+/// `repo:` is what the Go resource writes for a version without a tag, and what nothing
+/// can load.
 #[test]
-fn a_version_without_a_tag_is_called_latest() {
+fn the_image_has_a_name_whatever_the_version_lacks() {
     let registry = Registry::start();
     let image = Image::with_text("one");
     registry.publish("app", "latest", &image);
-    let mut request = request(&registry, "app", &image, json!({"format": "oci"}));
-    request["version"]["tag"] = json!("");
+    let host = registry.host();
+    let pinned = |name: &str| format!("{host}/{name}@{}", image.digest());
+    let plain = format!("{host}/app");
+    let cases = [
+        (plain.clone(), "1.2", "3.4", "1.2"),
+        (plain.clone(), "", "3.4", "3.4"),
+        (plain, "", "", "latest"),
+        (pinned("app"), "", "", "latest"),
+        (pinned("app:5.6"), "", "", "5.6"),
+    ];
+    for (repository, version, source, expected) in cases {
+        let mut request = request(&registry, "app", &image, json!({"format": "oci"}));
+        request["source"] = json!({"repository": repository, "tag": source});
+        request["version"]["tag"] = json!(version);
+        let directory = tempfile::tempdir().unwrap();
+        driver::get(&request, directory.path()).answer();
+        let (_, contents) = entries(&directory.path().join("image.tar"));
+        let manifest: Value = serde_json::from_slice(&contents["manifest.json"]).unwrap();
+        assert_eq!(
+            manifest[0]["RepoTags"],
+            json!([format!("{host}/app:{expected}")]),
+            "{repository} {version:?} {source:?}"
+        );
+        assert_eq!(read(directory.path().join("tag")), version);
+    }
+}
+
+/// A name of Docker Hub is written out: loaded, it is the image that everyone means.
+#[test]
+fn the_image_is_named_after_its_origin_canonically() {
+    let mirror = Registry::start();
+    let image = Image::with_text("one");
+    mirror.publish("library/fake-image", "latest", &image);
+    let request = json!({
+        "source": {"repository": "fake-image", "registry_mirror": {"host": mirror.host()}},
+        "params": {"format": "oci"},
+        "version": {"tag": "latest", "digest": image.digest().to_string()},
+    });
     let directory = tempfile::tempdir().unwrap();
     driver::get(&request, directory.path()).answer();
     let (_, contents) = entries(&directory.path().join("image.tar"));
     let manifest: Value = serde_json::from_slice(&contents["manifest.json"]).unwrap();
     assert_eq!(
-        manifest[0]["RepoTags"][0],
-        json!(format!("{}/app:latest", registry.host()))
+        manifest[0]["RepoTags"],
+        json!(["index.docker.io/library/fake-image:latest"])
     );
-    assert_eq!(read(directory.path().join("tag")), "");
+    assert_eq!(read(directory.path().join("repository")), "fake-image");
+}
+
+#[test]
+fn foreign_layers_come_from_elsewhere_and_are_said_to() {
+    let registry = Registry::start();
+    let elsewhere = Registry::builder().tls().start();
+    let layer = Layer::parse("file a \"licensed\"");
+    let there = Image::builder().layer(layer.clone()).build();
+    elsewhere.publish("b", "latest", &there);
+    let blob = there.layers()[0];
+    let url = format!("https://{}/v2/b/blobs/{}", elsewhere.host(), blob.digest());
+    let image = Image::builder().foreign_layer(layer, &[&url]).build();
+    registry.publish("app", "latest", &image);
+    let mut request = request(&registry, "app", &image, json!({"format": "oci"}));
+    request["source"]["ca_certs"] = json!([elsewhere.ca_pem()]);
+    let directory = tempfile::tempdir().unwrap();
+    driver::get(&request, directory.path()).answer();
+    let (_, contents) = entries(&directory.path().join("image.tar"));
+    let manifest: Value = serde_json::from_slice(&contents["manifest.json"]).unwrap();
+    let diff_id = image.diff_ids()[0].to_string();
+    let descriptor = json!(image.layers()[0].descriptor());
+    assert_eq!(manifest[0]["LayerSources"], json!({diff_id: descriptor}));
+    let name = manifest[0]["Layers"][0].as_str().unwrap();
+    assert!(contents[name] == blob.content().bytes());
 }
 
 /// What `in` wrote, `out` pushes with the same layers.

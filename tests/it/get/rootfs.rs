@@ -4,7 +4,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use regimg_tests::registry::Registry;
-use regimg_tests::{Artifact, Compression, Image, Index, IndexBuilder, Layer};
+use regimg_tests::tree::Listing;
+use regimg_tests::{Artifact, Compression, Image, ImageBuilder, Index, IndexBuilder, Layer};
 use serde_json::json;
 
 use super::{fetch, names, read, request};
@@ -111,7 +112,10 @@ fn the_image_is_described_for_concourse() {
         "{\"a\":\"1\",\"b\":\"2\"}\n"
     );
     let all = [
+        "annotations.json",
+        "config.json",
         "digest",
+        "image-manifest.json",
         "labels.json",
         "metadata.json",
         "repository",
@@ -251,7 +255,10 @@ fn nothing_is_written_outside_the_root() {
     let outcome = fetch(&registry, &image, json!({}), &destination);
     assert_eq!(names(directory.path()), ["destination"], "{outcome:?}");
     let at_home = [
+        "annotations.json",
+        "config.json",
         "digest",
+        "image-manifest.json",
         "labels.json",
         "metadata.json",
         "repository",
@@ -265,4 +272,119 @@ fn nothing_is_written_outside_the_root() {
         "{outcome:?}"
     );
     assert!(!image.digest().to_string().is_empty());
+}
+
+/// What the Go resource's own suite asks of a rootfs: layers, and lines of the tree that
+/// they make.
+const TREES: [(&str, &[&str], &[&str]); 8] = [
+    (
+        "modes and times",
+        &["dir etc 0750 mtime=676013430\nfile etc/a 0603 \"a\" mtime=676013430"],
+        &[
+            "etc dir 0750 0:0 mtime=676013430",
+            "etc/a file 0603 0:0 1 sha256:ca978112ca1b mtime=676013430",
+        ],
+    ),
+    (
+        "owners",
+        &[
+            "dir home 0700 1000:1001 mtime=676013430\nfile home/a 0644 1000:1000 \"a\" mtime=676013430",
+        ],
+        &[
+            "home dir 0700 1000:1001 mtime=676013430",
+            "home/a file 0644 1000:1000 1 sha256:ca978112ca1b mtime=676013430",
+        ],
+    ),
+    (
+        "a removed file and a removed directory",
+        &[
+            "dir a 0755 mtime=676013430\nfile a/file mtime=676013430\ndir a/dir 0755\nfile a/dir/inner",
+            "dir a 0755 mtime=676013430\nwhiteout a/file\nwhiteout a/dir",
+        ],
+        &["a dir 0755 0:0 mtime=676013430"],
+    ),
+    (
+        "a directory emptied by an opaque marker keeps its owner and mode",
+        &[
+            "dir a 01777 1000:1000 mtime=676013430\nfile a/gone \"x\"",
+            "opaque a",
+        ],
+        &["a dir 1777 1000:1000 mtime=676013430"],
+    ),
+    (
+        "a file becomes a directory, and a directory a file",
+        &[
+            "file up \"file\"\ndir down 0755\nfile down/inner",
+            "dir up 0755 mtime=676013430\nfile up/inner 0644 \"a\" mtime=676013430\ndir up 0755 mtime=676013430\nfile down 0644 \"a\" mtime=676013430",
+        ],
+        &[
+            "down file 0644 0:0 1 sha256:ca978112ca1b mtime=676013430",
+            "up dir 0755 0:0 mtime=676013430",
+            "up/inner file 0644 0:0 1 sha256:ca978112ca1b mtime=676013430",
+        ],
+    ),
+    (
+        "a hard link outlives the name it was made of",
+        &[
+            "file source 0644 \"a\" mtime=676013430\nhardlink link -> source mtime=676013430",
+            "whiteout source",
+        ],
+        &["link file 0644 0:0 1 sha256:ca978112ca1b mtime=676013430"],
+    ),
+    (
+        "a file in place of a symbolic link is not written where the link leads",
+        &[
+            "file target 0644 \"a\" mtime=676013430\nsymlink link -> target mtime=676013430",
+            "file link 0644 \"other\" mtime=676013430",
+        ],
+        &[
+            "link file 0644 0:0 5 sha256:d9298a10d1b0 mtime=676013430",
+            "target file 0644 0:0 1 sha256:ca978112ca1b mtime=676013430",
+        ],
+    ),
+    (
+        "devices are left out",
+        &["char null 0666 1:3\nfifo pipe 0600 mtime=676013430\nfile a 0644 \"a\" mtime=676013430"],
+        &[
+            "a file 0644 0:0 1 sha256:ca978112ca1b mtime=676013430",
+            "pipe fifo 0600 0:0 mtime=676013430",
+        ],
+    ),
+];
+
+/// The time that layers give what they date.
+const DATED: &str = " mtime=676013430";
+
+#[test]
+fn trees_are_those_that_the_go_resource_promises() {
+    let is_root = rustix::process::geteuid().is_root();
+    let registry = Registry::start();
+    for (name, layers, expected) in TREES {
+        let layers = layers.iter().map(|lines| Layer::parse(lines));
+        let image = layers.fold(Image::builder(), ImageBuilder::layer);
+        let directory = tempfile::tempdir().unwrap();
+        fetch(&registry, &image.build(), json!({}), directory.path()).answer();
+        let listing = Listing::new().without_attributes();
+        let listing = if is_root {
+            listing
+        } else {
+            listing.without_owners()
+        };
+        let lines = listing.lines(directory.path().join("rootfs")).unwrap();
+        // What no layer dates has the time of the day.
+        let undated = |line: &String| match line.strip_suffix(DATED) {
+            Some(_) => line.clone(),
+            None => line.split(" mtime=").next().unwrap().to_owned(),
+        };
+        let lines: Vec<_> = lines[1..].iter().map(undated).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|line| {
+                let words = line.split(' ').enumerate();
+                let words = words.filter(|(at, _)| is_root || *at != 3);
+                words.map(|(_, word)| word).collect::<Vec<_>>().join(" ")
+            })
+            .collect();
+        assert_eq!(lines, expected, "{name}");
+    }
 }

@@ -174,8 +174,14 @@ impl<'a> Upload<'a> {
     /// Opens a session, by way of a mount where there is one to try. A mount that is refused, for
     /// whatever reason, is a mount less.
     async fn begin(&mut self, mounts: &[&Repository]) -> Result<Begun, Error> {
-        for from in mounts {
+        for (at, from) in mounts.iter().enumerate() {
             match self.post(Some(from)).await {
+                // The one that has the blob may be the next. Sessions that are only begun to
+                // find out do not count.
+                Ok(Begun::Started) if at + 1 < mounts.len() => {
+                    self.sessions -= 1;
+                    self.abandon().await;
+                }
                 Ok(begun) => return Ok(begun),
                 Err(error)
                     if error.status().is_some() && error.kind() != ErrorKind::RateLimited =>
@@ -392,7 +398,8 @@ impl<'a> Upload<'a> {
             _ => None,
         };
         match count {
-            Some(count) if count <= self.descriptor().size => self.offset = count,
+            // Of nothing and of one byte registries say the same.
+            Some(count) if (1..=self.descriptor().size).contains(&count) => self.offset = count,
             _ => self.abandon().await,
         }
         false

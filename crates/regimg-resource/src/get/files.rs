@@ -8,21 +8,60 @@ use std::path::Path;
 use regimg_core::ImageConfig;
 use serde::Serialize;
 
+use crate::error::{During, Error};
 use crate::protocol::{RequestedVersion, to_json};
+
+use super::Format;
+use super::describe::Description;
+use super::staging::Staging;
+
+pub(super) const TAG: &str = "tag";
+pub(super) const DIGEST: &str = "digest";
+pub(super) const REPOSITORY: &str = "repository";
+pub(super) const METADATA: &str = "metadata.json";
+pub(super) const LABELS: &str = "labels.json";
+pub(super) const ANNOTATIONS: &str = "annotations.json";
+/// The image's configuration, byte for byte.
+pub(super) const CONFIG: &str = "config.json";
+/// The image's manifest, byte for byte. Compat: the Go resource promises that there is no
+/// `manifest.json`, by which tasks tell its results from those of `docker save`.
+pub(super) const MANIFEST: &str = "image-manifest.json";
 
 /// Writes `tag`, `digest` and `repository`, each without a final newline.
 pub(super) fn write_version(
-    directory: &Path,
+    staging: &Staging,
     repository: &str,
     version: &RequestedVersion,
 ) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
-    fs::write(directory.join("tag"), &version.tag)?;
-    fs::write(directory.join("digest"), &version.digest)?;
-    fs::write(directory.join("repository"), repository)
+    fs::write(staging.join(TAG), &version.tag)?;
+    fs::write(staging.join(DIGEST), &version.digest)?;
+    fs::write(staging.join(REPOSITORY), repository)
 }
 
-/// What Concourse reads to run a task in the image.
+/// Writes what the image says about itself.
+pub(super) fn write_description(
+    staging: &Staging,
+    format: Format,
+    description: &Description,
+) -> Result<(), Error> {
+    let none = BTreeMap::new();
+    if let (Format::Rootfs, Some(config)) = (format, description.config()) {
+        write_json(&staging.join(METADATA), &Metadata::of(config))
+            .during("create image metadata")?;
+    }
+    let labels = description.labels().unwrap_or(&none);
+    write_json(&staging.join(LABELS), labels).during("create image labels")?;
+    write_json(&staging.join(ANNOTATIONS), &description.annotations)
+        .during("create image annotations")?;
+    if let Some(image) = &description.image {
+        fs::write(staging.join(CONFIG), &image.raw_config).during("create image config")?;
+        fs::write(staging.join(MANIFEST), image.manifest.bytes())
+            .during("create image manifest")?;
+    }
+    Ok(())
+}
+
+/// What Concourse reads to run a task in the image; what the image does not say is `null`.
 #[derive(Serialize)]
 struct Metadata<'a> {
     cmd: Option<&'a [String]>,
@@ -31,27 +70,19 @@ struct Metadata<'a> {
     user: &'a str,
 }
 
-/// Writes `metadata.json`; what the image does not say is `null`.
-pub(super) fn write_metadata(directory: &Path, config: &ImageConfig) -> io::Result<()> {
-    let container = &config.config;
-    let metadata = Metadata {
-        cmd: container.cmd.as_deref(),
-        entrypoint: container.entrypoint.as_deref(),
-        env: container.env.as_deref(),
-        user: &container.user,
-    };
-    write_json(&directory.join("metadata.json"), &metadata)
+impl<'a> Metadata<'a> {
+    fn of(config: &'a ImageConfig) -> Self {
+        let container = &config.config;
+        Self {
+            cmd: container.cmd.as_deref(),
+            entrypoint: container.entrypoint.as_deref(),
+            env: container.env.as_deref(),
+            user: &container.user,
+        }
+    }
 }
 
-/// Writes `labels.json`, a map with sorted keys.
-pub(super) fn write_labels(directory: &Path, config: &ImageConfig) -> io::Result<()> {
-    let none = BTreeMap::new();
-    write_json(
-        &directory.join("labels.json"),
-        config.config.labels.as_ref().unwrap_or(&none),
-    )
-}
-
+/// Writes a value on one line; maps have sorted keys.
 fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     fs::write(path, to_json(value) + "\n")
 }

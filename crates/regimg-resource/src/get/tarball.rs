@@ -1,46 +1,128 @@
 //! `format: oci`: the image as one file that `docker load` takes.
+//!
+//! The manifest tells the size of every blob, so it is known from the start where in the
+//! archive each one goes, and all of them arrive there at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use regimg_core::{Compression, Descriptor, Digest, Repository, Tag};
+use regimg_core::{Compression, Descriptor, Digest, ImageConfig, ImageManifest};
 use serde::Serialize;
 
 use crate::error::{During, Error};
 use crate::protocol::to_json;
-use crate::report::Bar;
-use crate::spool::SpoolReader;
 
-use super::Image;
-use super::download::Downloads;
-use super::staging::Staging;
+use super::Fetch;
+use super::download::{Downloads, Sink, Transfer};
 
-const NAME: &str = "image.tar";
+pub(super) const NAME: &str = "image.tar";
 
-/// Names the image as tools that load it will: the canonical repository, so
-/// `index.docker.io/library/alpine:3.20`.
-pub(super) fn image_name(repository: &Repository, tag: Option<&Tag>) -> String {
-    format!("{repository}:{}", tag.map_or("latest", Tag::as_str))
+/// The unit of a tar archive.
+const BLOCK: u64 = 512;
+
+/// A docker archive whose blobs are arriving. It holds them byte for byte as the registry
+/// does.
+pub(super) struct Archive {
+    file: Arc<File>,
+    /// Where the configuration goes.
+    config: u64,
+    /// Where the last entry goes.
+    end: u64,
+    downloads: Downloads,
 }
 
-/// Writes the image's blobs, byte for byte as the registry has them, into a docker
-/// archive while they download, and puts it in place.
-pub(super) async fn write(
-    image: &Image,
-    name: String,
-    downloads: Downloads,
-    staging: Arc<Staging>,
-) -> Result<(), Error> {
-    let archive = Archive::of(image, name, &downloads);
-    let work = {
-        let staging = Arc::clone(&staging);
-        tokio::task::spawn_blocking(move || archive.write(&staging).during(NAME))
-    };
-    downloads.feed(work).await.during("write OCI image")?;
-    staging.publish(NAME).during("put the image in place")
+impl Archive {
+    /// Lays the archive out and prepares the downloads of its layers, each once however
+    /// often the image names it.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made, or would be larger than a file can be.
+    pub(super) fn create(fetch: &Fetch<'_>, image: &ImageManifest) -> Result<Self, Error> {
+        let file = File::create_new(fetch.staging.join(NAME)).during(NAME)?;
+        let mut outline = Outline { file, end: 0 };
+        let config = outline.entry(image.config.digest.as_str(), image.config.size);
+        let config = config.during(NAME)?;
+        let mut places = BTreeMap::new();
+        let mut layers = Vec::new();
+        for layer in &image.layers {
+            if !places.contains_key(&layer.digest) {
+                let place = outline.entry(&layer_name(layer), layer.size);
+                places.insert(&layer.digest, place.during(NAME)?);
+                layers.push(layer);
+            }
+        }
+        let file = Arc::new(outline.file);
+        let transfers = layers.into_iter().map(|layer| Transfer {
+            what: "layer",
+            descriptor: layer.clone(),
+            sink: Sink::Region(Arc::clone(&file), places[&layer.digest]),
+            bar: fetch.report.bar(layer),
+        });
+        Ok(Self {
+            downloads: Downloads::new(fetch.repository, transfers.collect(), fetch.staging),
+            file,
+            config,
+            end: outline.end,
+        })
+    }
+
+    /// Waits for the layers.
+    ///
+    /// # Errors
+    ///
+    /// A layer that cannot be had whole, or not be written.
+    pub(super) async fn download(self) -> Result<Downloaded, Error> {
+        self.downloads.complete().await?;
+        Ok(Downloaded {
+            file: self.file,
+            config: self.config,
+            end: self.end,
+        })
+    }
+}
+
+/// An archive that has its layers.
+pub(super) struct Downloaded {
+    file: Arc<File>,
+    config: u64,
+    end: u64,
+}
+
+impl Downloaded {
+    /// Adds what is known last: the configuration, and `manifest.json`, which names the
+    /// image as `name`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk.
+    pub(super) fn finish(
+        self,
+        name: String,
+        image: &ImageManifest,
+        raw_config: &[u8],
+        config: &ImageConfig,
+    ) -> io::Result<()> {
+        self.file.write_all_at(raw_config, self.config)?;
+        let saved = SavedImage {
+            config: image.config.digest.clone(),
+            repo_tags: [name],
+            layers: image.layers.iter().map(layer_name).collect(),
+            layer_sources: layer_sources(image, config),
+        };
+        let manifest = to_json(&[saved]);
+        let mut outline = Outline {
+            file: &*self.file,
+            end: self.end,
+        };
+        let place = outline.entry("manifest.json", manifest.len() as u64)?;
+        self.file.write_all_at(manifest.as_bytes(), place)?;
+        // An archive ends with two empty blocks.
+        self.file.set_len(outline.end + 2 * BLOCK)
+    }
 }
 
 /// An entry of `manifest.json`, as `docker save` writes it.
@@ -55,93 +137,33 @@ struct SavedImage {
     layer_sources: BTreeMap<Digest, Descriptor>,
 }
 
-/// The archive's content, its layers yet to be read.
-struct Archive {
-    config: (Digest, Bytes),
-    layers: Vec<Layer>,
-    manifest: SavedImage,
+/// A tar archive of headers; what they announce is written by others.
+struct Outline<F> {
+    file: F,
+    end: u64,
 }
 
-struct Layer {
-    name: String,
-    size: u64,
-    reader: SpoolReader,
-    bar: Bar,
-}
-
-impl Archive {
-    fn of(image: &Image, name: String, downloads: &Downloads) -> Self {
-        let descriptors = &image.manifest.layers;
-        let mut seen = BTreeSet::new();
-        let layers = descriptors
-            .iter()
-            .filter(|layer| seen.insert(&layer.digest))
-            .map(|layer| Layer {
-                name: layer_name(layer),
-                size: layer.size,
-                reader: downloads.reader(layer),
-                bar: downloads.bar(layer),
-            })
-            .collect();
-        let config = image.manifest.config.digest.clone();
-        Self {
-            config: (config.clone(), image.raw_config.clone()),
-            layers,
-            manifest: SavedImage {
-                config,
-                repo_tags: [name],
-                layers: descriptors.iter().map(layer_name).collect(),
-                layer_sources: layer_sources(image),
-            },
-        }
+impl<F: std::borrow::Borrow<File>> Outline<F> {
+    /// Announces a regular file of `size` bytes, with nothing in its header that depends on
+    /// the machine, and returns where its bytes go.
+    fn entry(&mut self, name: &str, size: u64) -> io::Result<u64> {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::Regular);
+        let mut blocks = tar::Builder::new(Vec::new());
+        blocks.append_data(&mut header, name, io::empty())?;
+        let blocks = std::mem::take(blocks.get_mut());
+        self.file.borrow().write_all_at(&blocks, self.end)?;
+        let place = self.end + blocks.len() as u64;
+        let end = place.checked_add(size);
+        let end = end.and_then(|end| end.checked_next_multiple_of(BLOCK));
+        self.end = end.ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(place)
     }
-
-    fn write(self, staging: &Staging) -> io::Result<()> {
-        let mut file = BufWriter::with_capacity(256 * 1024, File::create_new(staging.join(NAME))?);
-        let mut archive = tar::Builder::new(&mut file);
-        let (digest, config) = self.config;
-        append(
-            &mut archive,
-            digest.as_str(),
-            config.len() as u64,
-            &config[..],
-        )?;
-        for layer in self.layers {
-            layer.bar.say("writing");
-            append(&mut archive, &layer.name, layer.size, layer.reader)?;
-            layer.bar.done("done");
-        }
-        let manifest = to_json(&[self.manifest]);
-        append(
-            &mut archive,
-            "manifest.json",
-            manifest.len() as u64,
-            manifest.as_bytes(),
-        )?;
-        archive.finish()?;
-        drop(archive);
-        file.flush()
-    }
-}
-
-/// Appends a regular file with nothing in its header that depends on the machine.
-///
-/// `content` holds exactly `size` bytes: a spool ends in an error unless its blob has the
-/// size that the manifest gives it.
-fn append(
-    archive: &mut tar::Builder<impl Write>,
-    name: &str,
-    size: u64,
-    content: impl Read,
-) -> io::Result<()> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(size);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_entry_type(tar::EntryType::Regular);
-    archive.append_data(&mut header, name, content)
 }
 
 /// Names a layer's file by its digest and by what its media type says of its bytes.
@@ -156,13 +178,8 @@ fn layer_name(layer: &Descriptor) -> String {
 
 /// Describes the layers whose licence keeps them from other registries, by the digest of
 /// their content: who loads the archive may have to name their sources.
-fn layer_sources(image: &Image) -> BTreeMap<Digest, Descriptor> {
-    let layers = image
-        .config
-        .rootfs
-        .diff_ids
-        .iter()
-        .zip(&image.manifest.layers);
+fn layer_sources(image: &ImageManifest, config: &ImageConfig) -> BTreeMap<Digest, Descriptor> {
+    let layers = config.rootfs.diff_ids.iter().zip(&image.layers);
     layers
         .filter(|(_, layer)| !layer.media_type.is_distributable())
         .map(|(diff_id, layer)| (diff_id.clone(), layer.clone()))

@@ -3,8 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Reporter;
+
 /// Characters between the brackets.
 const WIDTH: usize = 32;
+
+tokio::task_local! {
+    /// The bar of the transfer that the running task is about.
+    static CURRENT: Bar;
+}
 
 /// The progress of one blob. Clones move the same bar.
 #[derive(Clone, Debug)]
@@ -15,17 +22,25 @@ struct Shared {
     name: String,
     size: u64,
     progress: Mutex<Progress>,
+    /// Where each change is told as a line of its own, in place of a bar that is drawn.
+    told: Option<Reporter>,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
     position: u64,
+    /// What the transfer does.
     what: &'static str,
+    /// Whether the transfer waits for another try.
+    is_retrying: bool,
+    /// What is done meanwhile with what has arrived.
+    work: Option<&'static str>,
+    /// How it ended.
+    end: Option<&'static str>,
     /// When the first byte came.
     started: Option<Instant>,
     /// When the last byte came.
     arrived: Option<Instant>,
-    is_done: bool,
 }
 
 /// A bar as it is drawn.
@@ -39,35 +54,100 @@ pub(super) struct Line {
 impl Bar {
     /// Starts at nothing of `size` bytes.
     pub(super) fn new(name: String, size: u64) -> Self {
+        Self::build(name, size, None)
+    }
+
+    /// Starts at nothing, and tells its changes in lines.
+    pub(super) fn told(name: String, size: u64, report: Reporter) -> Self {
+        Self::build(name, size, Some(report))
+    }
+
+    /// Makes a bar that nobody sees.
+    pub(crate) fn unseen() -> Self {
+        Self::new(String::new(), 0)
+    }
+
+    fn build(name: String, size: u64, told: Option<Reporter>) -> Self {
+        let progress = Progress {
+            what: "waiting",
+            ..Progress::default()
+        };
         Self(Arc::new(Shared {
             name,
             size,
-            progress: Mutex::default(),
+            progress: Mutex::new(progress),
+            told,
         }))
+    }
+
+    /// Runs a transfer whose warnings are about this bar.
+    pub(crate) fn around<F: Future>(self, transfer: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, transfer)
+    }
+
+    /// Marks the running task's bar, if it has one: the client is about to try again.
+    /// Returns the bar's name.
+    pub(super) fn retry_current() -> Option<String> {
+        let name = CURRENT.try_with(|bar| {
+            bar.change(|progress| progress.is_retrying = true);
+            bar.0.name.clone()
+        });
+        name.ok().filter(|name| !name.is_empty())
     }
 
     /// Moves the bar to `position` bytes.
     pub(crate) fn set_position(&self, position: u64) {
-        self.progress().move_to(position, self.0.size);
+        self.change(|progress| progress.move_to(position, self.0.size));
     }
 
     /// Moves the bar on by some bytes.
     pub(crate) fn advance(&self, bytes: u64) {
-        let mut progress = self.progress();
-        let position = progress.position + bytes;
-        progress.move_to(position, self.0.size);
+        self.change(|progress| progress.move_to(progress.position + bytes, self.0.size));
     }
 
-    /// Says what is being done now.
+    /// Says what the transfer does now.
     pub(crate) fn say(&self, what: &'static str) {
-        self.progress().what = what;
+        self.change(|progress| {
+            progress.what = what;
+            progress.is_retrying = false;
+        });
+    }
+
+    /// Says what is done with the bytes, which shows once all of them have arrived.
+    pub(crate) fn work(&self, what: &'static str) {
+        self.change(|progress| progress.work = Some(what));
     }
 
     /// Says how it ended; the bar does not move any more.
-    pub(crate) fn done(&self, what: &'static str) {
+    pub(crate) fn done(&self, how: &'static str) {
+        self.change(|progress| progress.end = progress.end.or(Some(how)));
+    }
+
+    /// Ends the bar of a transfer that failed.
+    pub(crate) fn fail(&self) {
+        self.done("failed");
+    }
+
+    /// Ends the bar of a transfer that nobody waits for any more, if it has not ended.
+    pub(crate) fn give_up(&self) {
+        self.done("given up");
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Progress)) {
         let mut progress = self.progress();
-        progress.what = what;
-        progress.is_done = true;
+        let before = progress.state();
+        change(&mut progress);
+        let after = progress.state();
+        if let Some(report) = &self.0.told
+            && before != after
+        {
+            let (position, size) = (bytes(progress.position), bytes(self.0.size));
+            let rate = progress.rate(Instant::now());
+            let rate = rate.map_or_else(String::new, |rate| format!(", {rate}"));
+            drop(progress);
+            let name = &self.0.name;
+            report.debug(&format!("{name}: {after}, {position} of {size}{rate}"));
+        }
     }
 
     pub(super) fn line(&self, now: Instant) -> Line {
@@ -76,11 +156,11 @@ impl Bar {
         let filled = filled(progress.position, *size);
         let bar = "=".repeat(filled) + if filled < WIDTH { ">" } else { "" };
         let (position, size) = (bytes(progress.position), bytes(*size));
-        let (rate, what) = (progress.rate(now).unwrap_or_default(), progress.what);
+        let (rate, what) = (progress.rate(now).unwrap_or_default(), progress.state());
         let text = format!("{name} [{bar:WIDTH$}] {position:>10} / {size:<10} {rate:>12}  {what}");
         Line {
             text,
-            is_last: progress.is_done,
+            is_last: progress.end.is_some(),
         }
     }
 
@@ -91,8 +171,17 @@ impl Bar {
 }
 
 impl Progress {
+    /// Names what matters most: what is done meanwhile waits for the transfer.
+    fn state(&self) -> &'static str {
+        let retrying = self.is_retrying.then_some("retrying");
+        let work = self.work.filter(|_| self.arrived.is_some());
+        let stages = [self.end, retrying, work];
+        stages.into_iter().flatten().next().unwrap_or(self.what)
+    }
+
     fn move_to(&mut self, position: u64, size: u64) {
         let now = Instant::now();
+        self.is_retrying = false;
         self.started.get_or_insert(now);
         self.position = position;
         self.arrived = (position >= size).then_some(now);
@@ -117,7 +206,7 @@ fn filled(position: u64, size: u64) -> usize {
 }
 
 /// Writes a number of bytes with one decimal, in the largest unit that it fills.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     let fits = |exponent: &usize| count >> (10 * exponent) >= 1;
     let Some(exponent) = (1..=UNITS.len()).rev().find(fits) else {
@@ -185,5 +274,25 @@ mod tests {
                 .text
                 .contains(&"=".repeat(WIDTH))
         );
+    }
+
+    #[test]
+    fn the_state_that_matters_most_is_shown() {
+        let bar = Bar::new(String::new(), 10);
+        let state = || bar.progress().state();
+        assert_eq!(state(), "waiting");
+        bar.work("unpacking");
+        bar.say("downloading");
+        assert_eq!(state(), "downloading", "the work waits for it");
+        bar.change(|progress| progress.is_retrying = true);
+        assert_eq!(state(), "retrying");
+        bar.advance(3);
+        assert_eq!(state(), "downloading");
+        bar.advance(7);
+        bar.say("downloaded");
+        assert_eq!(state(), "unpacking");
+        bar.done("done");
+        bar.give_up();
+        assert_eq!(state(), "done", "what has ended stays as it ended");
     }
 }

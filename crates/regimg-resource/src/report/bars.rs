@@ -4,7 +4,8 @@
 //! that knows carriage returns, cursor movements and erased lines. So every bar is a line
 //! of its own that ends in a newline, the block of them is redrawn in place although
 //! stderr is no terminal, and seldom, since each drawing stays in the stored log. A thread
-//! of its own draws: a reader of stderr that is slow holds up no transfer.
+//! of its own draws, and draws nothing anew before the last drawing has left: a reader of
+//! stderr that is slow holds up no transfer, and is told no more than it can take.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -13,8 +14,13 @@ use std::time::{Duration, Instant};
 use super::bar::{Bar, Line};
 use super::sink::Sink;
 
-/// Time between two drawings.
+/// Time between two drawings at the beginning, and at most.
 const INTERVAL: Duration = Duration::from_millis(500);
+const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Share of the time so far that passes between two drawings: who has waited for an hour
+/// needs no news every second, and would find all of them in the log.
+const SHARE: u32 = 30;
 
 /// Lines that the block takes at most. A terminal cannot move the cursor above its first
 /// line, so a block higher than the window would be drawn again and again below itself.
@@ -71,6 +77,19 @@ impl Bars {
         self.hide();
     }
 
+    /// Says whether bars are drawn.
+    pub(super) fn are_live(&self) -> bool {
+        self.shared.lock().is_live
+    }
+
+    /// Waits until everything was written, or for the time given, and writes nothing any
+    /// more.
+    pub(super) fn close(&self, limit: Duration) {
+        self.hide();
+        let sink = self.shared.lock().sink.clone();
+        sink.close(limit);
+    }
+
     /// Writes lines above the bars.
     pub(super) fn write_above(&self, text: &str) {
         self.shared.lock().write_above(text);
@@ -105,17 +124,23 @@ impl Shared {
     }
 
     fn paint_regularly(&self) {
+        let started = Instant::now();
         let mut block = self.lock();
         while block.is_live {
+            let interval = interval(started.elapsed());
             let waited = self
                 .ended
-                .wait_timeout_while(block, INTERVAL, |block| block.is_live);
+                .wait_timeout_while(block, interval, |block| block.is_live);
             block = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if block.is_live {
+            if block.is_live && block.sink.is_idle() {
                 block.paint(Instant::now());
             }
         }
     }
+}
+
+fn interval(elapsed: Duration) -> Duration {
+    (elapsed / SHARE).clamp(INTERVAL, LONGEST_INTERVAL)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,7 +164,12 @@ impl Block {
         if lines == self.lines {
             return;
         }
-        let text = self.cursor_up() + &in_place(lines.iter().map(|line| line.text.as_str()));
+        let mut text = self.cursor_up();
+        for (at, line) in lines.iter().enumerate() {
+            // What stands there already is passed over.
+            let is_there = self.lines.get(at).is_some_and(|old| old.text == line.text);
+            text += &in_place(is_there, &line.text);
+        }
         self.sink.write(&text);
         self.lines = lines;
         // Those that are done stay as they were drawn, above the block from now on.
@@ -166,7 +196,9 @@ impl Block {
             return self.sink.write(&format!("{text}\n"));
         }
         let block = self.lines.iter().map(|line| line.text.as_str());
-        let text = self.cursor_up() + &in_place(text.lines().chain(block));
+        let lines = text.lines().chain(block);
+        let lines = lines.map(|line| in_place(false, line));
+        let text = self.cursor_up() + &lines.collect::<String>();
         self.sink.write(&text);
     }
 
@@ -178,21 +210,18 @@ impl Block {
     }
 }
 
-/// Writes lines over what may stand there.
-fn in_place<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    lines.flat_map(|line| ["\r\x1b[2K", line, "\n"]).collect()
+/// Writes a line over what may stand there, unless it is there.
+fn in_place(is_there: bool, line: &str) -> String {
+    if is_there {
+        return "\n".to_owned();
+    }
+    format!("\r\x1b[2K{line}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Captured;
     use super::*;
-
-    /// What a sink has written.
-    fn written(sink: &Sink, stderr: &Captured) -> String {
-        sink.flush(Duration::from_mins(1));
-        stderr.text()
-    }
 
     /// A block, and what it wrote.
     fn block(names: impl IntoIterator<Item = String>) -> (Block, Captured) {
@@ -249,6 +278,12 @@ mod tests {
             .collect()
     }
 
+    /// Returns what a block wrote.
+    fn text(block: &Block, stderr: &Captured) -> String {
+        block.sink.flush(Duration::from_mins(1));
+        stderr.text()
+    }
+
     fn names(range: std::ops::Range<usize>) -> impl Iterator<Item = String> {
         range.map(|number| format!("layer{number}"))
     }
@@ -266,7 +301,7 @@ mod tests {
         block.write_above("a warning");
         block.paint(now);
         assert_eq!(
-            view(&written(&block.sink, &stderr)),
+            view(&text(&block, &stderr)),
             [
                 "a warning",
                 "layer0 waiting",
@@ -280,7 +315,7 @@ mod tests {
         bars[2].say("downloading");
         block.paint(now);
         assert_eq!(
-            view(&written(&block.sink, &stderr)),
+            view(&text(&block, &stderr)),
             [
                 "a warning",
                 "layer0 done",
@@ -296,9 +331,31 @@ mod tests {
         let (mut block, stderr) = block(names(0..3));
         let now = Instant::now();
         block.paint(now);
-        let first = written(&block.sink, &stderr);
+        let written = text(&block, &stderr);
         block.paint(now);
-        assert_eq!(written(&block.sink, &stderr), first);
+        assert_eq!(text(&block, &stderr), written);
+    }
+
+    #[test]
+    fn only_lines_that_changed_are_written_and_ever_more_seldom() {
+        let (mut block, stderr) = block(names(0..3));
+        let now = Instant::now();
+        block.paint(now);
+        let before = text(&block, &stderr).len();
+        block.bars[1].say("downloading");
+        block.paint(now);
+        let after = text(&block, &stderr);
+        let change = &after[before..];
+        assert!(
+            change.starts_with("\x1b[3A\n\r\x1b[2Klayer1 "),
+            "{change:?}"
+        );
+        assert!(change.ends_with("downloading\n\n"), "{change:?}");
+
+        let seconds = |seconds| interval(Duration::from_secs(seconds));
+        assert_eq!(seconds(1), INTERVAL);
+        assert_eq!(seconds(60), Duration::from_secs(2));
+        assert_eq!(seconds(3600), LONGEST_INTERVAL);
     }
 
     #[test]
@@ -307,35 +364,35 @@ mod tests {
         let now = Instant::now();
         block.paint(now);
         assert_eq!(block.lines.len(), HEIGHT);
-        assert_eq!(view(&written(&block.sink, &stderr))[HEIGHT - 1], "... more");
+        assert_eq!(view(&text(&block, &stderr))[HEIGHT - 1], "... more");
         for bar in block.bars.clone() {
             bar.done("done");
             block.paint(now);
         }
         let all: Vec<_> = names(0..50).map(|name| format!("{name} done")).collect();
-        assert_eq!(view(&written(&block.sink, &stderr)), all);
+        assert_eq!(view(&text(&block, &stderr)), all);
     }
 
     #[test]
     fn hidden_bars_write_nothing() {
         let stderr = Captured::default();
-        let sink = Sink::new(stderr.clone());
-        let bars = Bars::new(sink.clone());
+        let bars = Bars::new(Sink::new(stderr.clone()));
         bars.hide();
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        assert_eq!(written(&sink, &stderr), "line\n");
+        bars.close(Duration::from_mins(1));
+        assert_eq!(stderr.text(), "line\n");
     }
 
     #[test]
     fn the_last_drawing_shows_the_end() {
         let stderr = Captured::default();
-        let sink = Sink::new(stderr.clone());
-        let bars = Bars::new(sink.clone());
+        let bars = Bars::new(Sink::new(stderr.clone()));
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        assert_eq!(view(&written(&sink, &stderr)), ["layer done", "line"]);
+        bars.close(Duration::from_mins(1));
+        assert_eq!(view(&stderr.text()), ["layer done", "line"]);
     }
 }

@@ -7,7 +7,10 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::{Reporter, Severity};
+use super::{Bar, Reporter, Severity};
+
+/// How the client's events begin that say that it will try again.
+const RETRY: &str = "transient error: ";
 
 /// Forwards what `regimg-*` crates say; libraries below them keep to themselves.
 #[derive(Debug)]
@@ -35,7 +38,11 @@ impl<S: Subscriber> Layer<S> for EventLayer {
         };
         let mut line = Line::default();
         event.record(&mut line);
-        self.report.log(severity, &line.finish());
+        let message = match line.message.starts_with(RETRY).then(Bar::retry_current) {
+            Some(Some(name)) => format!("{name}: {}", line.finish()),
+            _ => line.finish(),
+        };
+        self.report.log(severity, &message);
     }
 }
 

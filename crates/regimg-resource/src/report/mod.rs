@@ -15,7 +15,7 @@ use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub(crate) use bar::Bar;
+pub(crate) use bar::{Bar, bytes};
 pub use sink::Captured;
 
 use bars::Bars;
@@ -53,7 +53,6 @@ struct Shared {
     started: Instant,
     debug: AtomicBool,
     bars: Bars,
-    sink: Sink,
 }
 
 /// Characters of a message that are written; what others send ends up in messages.
@@ -62,12 +61,10 @@ const MESSAGE_LIMIT: usize = 8 * 1024;
 impl Reporter {
     /// Starts the clock that the lines show.
     pub(crate) fn new(stderr: impl Write + Send + 'static) -> Self {
-        let sink = Sink::new(stderr);
         let shared = Shared {
             started: Instant::now(),
             debug: AtomicBool::new(false),
-            bars: Bars::new(sink.clone()),
-            sink,
+            bars: Bars::new(Sink::new(stderr)),
         };
         Self {
             shared: Arc::new(shared),
@@ -126,10 +123,14 @@ impl Reporter {
     }
 
     /// Adds a progress bar for a blob, under the part of its digest that people compare by
-    /// eye.
+    /// eye. Where no bars are drawn, its changes are lines about details.
     pub(crate) fn bar(&self, blob: &Descriptor) -> Bar {
         let name = blob.digest.hex().chars().take(12).collect();
-        self.shared.bars.add(name, blob.size)
+        if self.shared.bars.are_live() {
+            self.shared.bars.add(name, blob.size)
+        } else {
+            Bar::told(name, blob.size, self.clone())
+        }
     }
 
     /// Draws the bars a last time as they stand, so that what follows comes after them.
@@ -137,9 +138,9 @@ impl Reporter {
         self.shared.bars.finish();
     }
 
-    /// Waits until everything is written, or for the time given.
-    pub(crate) fn flush(&self, limit: Duration) {
-        self.shared.sink.flush(limit);
+    /// Waits until everything was written, or for the time given. Nothing more can be said.
+    pub(crate) fn close(&self, limit: Duration) {
+        self.shared.bars.close(limit);
     }
 
     /// Returns a subscriber that turns the events of our crates into lines.
@@ -191,8 +192,8 @@ mod tests {
         report.failure("no such image", Some("check the tag"));
         report.set_debug(true);
         report.log(Severity::Debug, "shown");
+        report.close(Duration::from_mins(1));
         let padded = |text: &str| format!("{text:<44} \n");
-        report.flush(Duration::from_mins(1));
         assert_eq!(
             stderr.text(),
             [

@@ -8,7 +8,7 @@ use regimg_registry::{Client, Config, Credential, PlainHttp, RepositoryClient};
 use crate::error::{During, Error};
 use crate::protocol::{MaybeSecret, Source};
 
-use super::{Name, Settings, field};
+use super::{Name, Settings, TEST_SILENCE, field};
 
 /// How long a mirror is waited for where the origin would be waited for much longer: who
 /// has another place to ask does better to ask there.
@@ -124,6 +124,7 @@ impl Origin {
         config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
         if let Some(interval) = settings.retry_interval {
             config.retry.initial_interval = interval;
+            config.timeouts.idle = TEST_SILENCE;
         }
         self.patience.limit(&mut config);
         let client = Client::new(config, self.credential.clone()).during("initialize transport")?;

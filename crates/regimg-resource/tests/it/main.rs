@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod memory;
+
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use regimg_resource::{Captured, Exit, Invocation};
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::{Artifact, Image, Layer};
 
@@ -162,13 +166,16 @@ fn a_signal_ends_it_while_nobody_reads() {
     assert_eq!(wait(&mut child).code(), Some(143));
 }
 
-#[test]
-fn a_signal_ends_it_and_its_temporary_files() {
-    for (signal, code, format) in [
-        ("TERM", 143, "rootfs"),
-        ("INT", 130, "oci"),
-        ("TERM", 143, "oci"),
-    ] {
+/// An image whose second layer stops in the middle, and the request that fetches it.
+struct Stalled {
+    registry: Registry,
+    second: String,
+    image: Image,
+    directory: tempfile::TempDir,
+}
+
+impl Stalled {
+    fn new(fault: Fault) -> Self {
         let registry = Registry::start();
         let image = Image::builder()
             .layer(Layer::parse("file first random=200000"))
@@ -176,33 +183,149 @@ fn a_signal_ends_it_and_its_temporary_files() {
             .build();
         registry.publish("app", "latest", &image);
         let second = format!("/v2/app/blobs/{}", image.layers()[1].digest());
-        registry.fault(Match::get(&second), Fault::stall_at(100_000));
-        let directory = tempfile::tempdir().unwrap();
-        let request = format!(
+        registry.fault(Match::get(&second), fault);
+        Self {
+            registry,
+            second,
+            image,
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn request(&self, format: &str) -> String {
+        format!(
             r#"{{"source": {{"repository": "{}/app"}}, "params": {{"format": "{format}"}},
                 "version": {{"tag": "latest", "digest": "{}"}}}}"#,
-            registry.host(),
-            image.digest()
-        );
-        let mut child = start(
-            Command::new(PROGRAM).arg("in").arg(directory.path()),
-            &request,
-        );
-        eventually(|| registry.count("GET", &second) == 1);
-        eventually(|| !names(directory.path()).is_empty());
-        let kill = Command::new("kill")
-            .arg(format!("-{signal}"))
-            .arg(child.id().to_string())
-            .status();
-        assert!(kill.unwrap().success());
+            self.registry.host(),
+            self.image.digest()
+        )
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("in").arg(self.directory.path());
+        command
+    }
+
+    /// Starts the step and waits until it waits.
+    fn start(&self, format: &str) -> Child {
+        let child = start(&mut self.command(), &self.request(format));
+        eventually(|| self.registry.count("GET", &self.second) >= 1);
+        eventually(|| !names(self.directory.path()).is_empty());
+        child
+    }
+
+    fn names(&self) -> Vec<String> {
+        names(self.directory.path())
+    }
+}
+
+fn send(signal: &str, child: &Child) {
+    let kill = Command::new("kill")
+        .arg(format!("-{signal}"))
+        .arg(child.id().to_string())
+        .status();
+    assert!(kill.unwrap().success());
+}
+
+#[test]
+fn a_signal_ends_it_and_its_temporary_files() {
+    // It waits for bytes, or for the time of another try.
+    let stall = || Fault::stall_at(100_000);
+    let busy = || Fault::status(429).header("retry-after", "300");
+    for (signal, code, format, fault) in [
+        ("TERM", 143, "rootfs", stall()),
+        ("INT", 130, "oci", stall()),
+        ("TERM", 143, "oci-layout", stall()),
+        ("TERM", 143, "rootfs", busy()),
+    ] {
+        let stalled = Stalled::new(fault);
+        let mut child = stalled.start(format);
+        send(signal, &child);
         assert_eq!(wait(&mut child).code(), Some(code), "{signal} {format}");
         let output = child.wait_with_output().unwrap();
         assert!(output.stdout.is_empty());
         assert!(text(&output.stderr).contains(&format!("interrupted by SIG{signal}")));
         assert!(
-            names(directory.path()).is_empty(),
+            stalled.names().is_empty(),
             "{signal} {format}: {:?}",
-            names(directory.path())
+            stalled.names()
         );
+    }
+}
+
+/// Nobody can clean up after SIGKILL but the next step in the same directory.
+#[test]
+fn what_a_killed_step_left_does_not_disturb_the_next() {
+    for format in ["rootfs", "oci", "oci-layout"] {
+        let stalled = Stalled::new(Fault::stall_at(100_000));
+        let mut child = stalled.start(format);
+        send("KILL", &child);
+        assert_eq!(wait(&mut child).code(), None);
+        let left = stalled.names();
+        assert!(
+            left.iter().all(|name| name.starts_with(".regimg-")),
+            "{left:?}"
+        );
+        assert!(!left.is_empty());
+
+        stalled.registry.clear_faults();
+        let output = run(&mut stalled.command(), &stalled.request(format));
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let names = stalled.names();
+        assert!(names.iter().all(|name| !name.starts_with('.')), "{names:?}");
+        assert!(names.iter().any(|name| name == "digest"), "{names:?}");
+    }
+}
+
+/// A stderr that takes nothing, until it is let go.
+#[derive(Clone, Default)]
+struct Stuck(Arc<(Mutex<bool>, Condvar)>);
+
+impl Stuck {
+    fn let_go(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+}
+
+impl Write for Stuck {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let (is_free, changed) = &*self.0;
+        drop(changed.wait_while(is_free.lock().unwrap(), |is_free| !*is_free));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bars, warnings and requests are told to whoever reads stderr, and wait for nobody.
+#[test]
+fn a_reader_of_stderr_that_takes_nothing_holds_up_nothing() {
+    for debug in [true, false] {
+        let stalled = Stalled::new(Fault::answer());
+        let retried = Match::get(&stalled.second).times(3);
+        stalled.registry.clear_faults();
+        stalled.registry.fault(retried, Fault::cut_at(30_000));
+        let request = stalled.request("rootfs");
+        let request = request.replace("/app\"", &format!("/app\", \"debug\": {debug}"));
+        let (stderr, stdout) = (Stuck::default(), Captured::default());
+        let running = {
+            let (stderr, stdout) = (stderr.clone(), stdout.clone());
+            let directory = stalled.directory.path().to_owned();
+            let command = regimg_resource::Command::Get;
+            thread::spawn(move || {
+                let invocation = Invocation::new(command, request.as_bytes(), stdout, stderr)
+                    .directory(Some(directory))
+                    .environment([("TEST".to_owned(), "true".to_owned())]);
+                regimg_resource::run(invocation)
+            })
+        };
+        eventually(|| stdout.text().ends_with('\n'));
+        assert!(stalled.names().iter().any(|name| name == "digest"));
+        stderr.let_go();
+        assert_eq!(running.join().unwrap(), Exit::SUCCESS);
     }
 }

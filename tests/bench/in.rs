@@ -1,0 +1,334 @@
+//! Measures `in` against the programs that do the same by other ways.
+//!
+//! `cargo xtask bench in` calls this with the directory that holds the programs and the one
+//! that `cargo xtask images` filled. All run in one sitting, from Debian's docker-registry on
+//! loopback and over a line of 100 Mbit/s and 20 ms, so the ratios hold on any machine.
+#![expect(clippy::print_stdout, reason = "the figures are what this prints")]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use regimg_tests::{DockerRegistry, Link, Peer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// 100 Mbit/s, and 20 ms there and back.
+const SLOW: (u64, Duration) = (12_500_000, Duration::from_millis(10));
+
+/// Between two looks at a process's memory.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What Linux counts a process's time in, on every machine.
+const TICKS_PER_SECOND: u32 = 100;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let usage = "usage: bench-in DIRECTORY IMAGES, the one that holds in, and the images' layouts";
+    let (Some(programs), Some(images)) = (arguments.next(), arguments.next()) else {
+        anyhow::bail!(usage);
+    };
+    let registry = DockerRegistry::start().context("docker-registry is needed")?;
+    let link = Link::to(registry.addr(), SLOW.0, SLOW.1);
+    println!(
+        "{:18} {:5} {:24} {:>8} {:>8} {:>8} {:>7}",
+        "image", "line", "way", "wall s", "CPU s", "MiB", "ratio"
+    );
+    for image in layouts(&images)? {
+        let image = Image::push(&registry, &image)?;
+        for (line, address) in [("full", registry.addr()), ("slow", link.addr())] {
+            let bench = Bench {
+                programs: &programs,
+                image: &image,
+                line,
+                address,
+            };
+            bench.compare()?;
+        }
+    }
+    Ok(())
+}
+
+/// Finds the images' layouts by what each of them has.
+fn layouts(directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.join("index.json").exists());
+    paths.sort();
+    ensure!(!paths.is_empty(), "{} has no layouts", directory.display());
+    Ok(paths)
+}
+
+/// An image in the registry.
+struct Image {
+    name: String,
+    digest: String,
+    /// The digests of configuration and layers.
+    blobs: Vec<String>,
+}
+
+impl Image {
+    fn push(registry: &DockerRegistry, layout: &Path) -> Result<Self> {
+        let name = layout.file_name().context("a directory has a name")?;
+        let name = name.to_str().context("images have plain names")?.to_owned();
+        let skopeo = Peer::find("skopeo").context("skopeo is needed")?;
+        let source = format!("oci:{}:latest", layout.display());
+        let target = format!("docker://{}/{name}:latest", registry.host());
+        let mut copy = call(skopeo.path());
+        copy.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--dest-tls-verify=false",
+        ]);
+        measure(copy.args([source, target]))?;
+        let read =
+            |path: PathBuf| -> Result<Value> { Ok(serde_json::from_slice(&fs::read(path)?)?) };
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let index = read(layout.join("index.json"))?;
+        let digest = text(&index["manifests"][0]["digest"]);
+        let manifest = read(
+            layout
+                .join("blobs/sha256")
+                .join(digest.replace("sha256:", "")),
+        )?;
+        let layers = manifest["layers"].as_array().into_iter().flatten();
+        let blobs = [&manifest["config"]].into_iter().chain(layers);
+        Ok(Self {
+            name,
+            blobs: blobs.map(|blob| text(&blob["digest"])).collect(),
+            digest,
+        })
+    }
+}
+
+/// What one way took.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    wall: Duration,
+    cpu: Duration,
+    /// The most memory at one time, of the program and what it started.
+    peak: u64,
+}
+
+impl Figures {
+    /// One thing after another.
+    fn then(self, next: Self) -> Self {
+        Self {
+            wall: self.wall + next.wall,
+            cpu: self.cpu + next.cpu,
+            peak: self.peak.max(next.peak),
+        }
+    }
+}
+
+struct Bench<'a> {
+    programs: &'a Path,
+    image: &'a Image,
+    line: &'static str,
+    address: SocketAddr,
+}
+
+impl Bench<'_> {
+    /// Measures each format, and after it the other ways to the same.
+    fn compare(&self) -> Result<()> {
+        let rootfs = self.tell("in rootfs", None, |place| self.get("rootfs", place))?;
+        self.tell("skopeo copy, umoci", rootfs, |place| self.umoci(place))?;
+        self.tell("podman pull", rootfs, |place| self.podman(place))?;
+        let oci = self.tell("in oci", None, |place| self.get("oci", place))?;
+        self.tell("skopeo docker-archive", oci, |place| {
+            self.skopeo(&format!("docker-archive:{}", place.join("a.tar").display()))
+        })?;
+        let layout = self.tell("in oci-layout", None, |place| self.get("oci-layout", place))?;
+        self.tell("skopeo oci", layout, |place| {
+            self.skopeo(&format!("oci:{}", place.join("oci").display()))
+        })?;
+        self.tell("curl, sha256sum", layout, |place| self.curl(place))?;
+        Ok(())
+    }
+
+    /// Measures one way in a new directory; leaves out one whose program is not there. The
+    /// ratio is how much longer it takes than ours.
+    fn tell(
+        &self,
+        way: &str,
+        ours: Option<Figures>,
+        run: impl FnOnce(&Path) -> Result<Option<Figures>>,
+    ) -> Result<Option<Figures>> {
+        let place = TempDir::new()?;
+        let figures = run(place.path()).with_context(|| format!("{way}, {}", self.image.name))?;
+        if let Some(figures) = figures {
+            let ratio = ours.map_or_else(String::new, |ours| {
+                format!(
+                    "{:.2}x",
+                    figures.wall.as_secs_f64() / ours.wall.as_secs_f64()
+                )
+            });
+            println!(
+                "{:18} {:5} {way:24} {:>8.2} {:>8.2} {:>8} {ratio:>7}",
+                self.image.name,
+                self.line,
+                figures.wall.as_secs_f64(),
+                figures.cpu.as_secs_f64(),
+                figures.peak / 1024,
+            );
+        }
+        Ok(figures)
+    }
+
+    fn get(&self, format: &str, place: &Path) -> Result<Option<Figures>> {
+        let request = json!({
+            "source": {"repository": format!("{}/{}", self.address, self.image.name)},
+            "params": {"format": format},
+            "version": {"tag": "latest", "digest": self.image.digest},
+        });
+        let input = place.join("request.json");
+        fs::write(&input, request.to_string())?;
+        let mut get = call(&self.programs.join("in"));
+        get.arg(place.join("result")).stdin(fs::File::open(input)?);
+        measure(&mut get).map(Some)
+    }
+
+    fn source(&self) -> String {
+        format!("docker://{}/{}:latest", self.address, self.image.name)
+    }
+
+    fn skopeo(&self, target: &str) -> Result<Option<Figures>> {
+        let Some(skopeo) = Peer::find("skopeo") else {
+            return Ok(None);
+        };
+        let mut copy = call(skopeo.path());
+        copy.args([
+            "--insecure-policy",
+            "copy",
+            "--quiet",
+            "--src-tls-verify=false",
+        ]);
+        measure(copy.args([&self.source(), target])).map(Some)
+    }
+
+    fn umoci(&self, place: &Path) -> Result<Option<Figures>> {
+        let Some(umoci) = Peer::find("umoci") else {
+            return Ok(None);
+        };
+        let image = format!("{}:latest", place.join("layout").display());
+        let Some(copy) = self.skopeo(&format!("oci:{image}"))? else {
+            return Ok(None);
+        };
+        let mut unpack = call(umoci.path());
+        unpack
+            .args(["unpack", "--image", &image])
+            .arg(place.join("bundle"));
+        Ok(Some(copy.then(measure(&mut unpack)?)))
+    }
+
+    fn podman(&self, place: &Path) -> Result<Option<Figures>> {
+        let Some(podman) = Peer::find("podman") else {
+            return Ok(None);
+        };
+        let mut pull = call(podman.path());
+        pull.arg("--root").arg(place.join("root"));
+        pull.arg("--runroot").arg(place.join("run"));
+        pull.args([
+            "--storage-driver=overlay",
+            "pull",
+            "--quiet",
+            "--tls-verify=false",
+        ]);
+        let figures = measure(pull.arg(self.source()))?;
+        // What the overlay driver mounts for itself is in the way of removing its directory.
+        let mut unmount = call(Path::new("/bin/umount"));
+        let _ = unmount
+            .arg(place.join("root/overlay"))
+            .stderr(Stdio::null())
+            .status();
+        Ok(Some(figures))
+    }
+
+    /// The least that must be done: four blobs at one time, and each hashed.
+    fn curl(&self, place: &Path) -> Result<Option<Figures>> {
+        let Some(curl) = Peer::find("curl") else {
+            return Ok(None);
+        };
+        let mut fetch = call(curl.path());
+        fetch.args(["--silent", "--fail", "--parallel", "--parallel-max", "4"]);
+        for blob in &self.image.blobs {
+            let url = format!(
+                "http://{}/v2/{}/blobs/{blob}",
+                self.address, self.image.name
+            );
+            fetch.arg("--output").arg(place.join(blob)).arg(url);
+        }
+        let mut hash = call(Path::new("/usr/bin/sha256sum"));
+        hash.args(&self.image.blobs).current_dir(place);
+        Ok(Some(measure(&mut fetch)?.then(measure(&mut hash)?)))
+    }
+}
+
+/// Prepares a call with a `PATH` and a home that is nobody's.
+fn call(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env("HOME", "/nonexistent")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// Runs a program that must succeed.
+fn measure(command: &mut Command) -> Result<Figures> {
+    let errors = tempfile::NamedTempFile::new()?;
+    let before = children_time()?;
+    let started = Instant::now();
+    let mut child = command.stderr(errors.reopen()?).spawn()?;
+    let mut peak = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        peak = peak.max(memory(child.id()));
+        std::thread::sleep(LOOK);
+    };
+    let wall = started.elapsed();
+    ensure!(
+        status.success(),
+        "{command:?}: {}",
+        fs::read_to_string(errors.path())?
+    );
+    Ok(Figures {
+        wall,
+        cpu: children_time()?.saturating_sub(before),
+        peak,
+    })
+}
+
+/// Adds up the most memory that a process and what it started had so far, in KiB. One that
+/// has ended had none.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let own = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
+    own.unwrap_or_default() + children.map(memory).sum::<u64>()
+}
+
+/// Returns the time that all children took that have ended and were waited for.
+fn children_time() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    // The second field is a name in parentheses; the 16th and 17th are the children's times.
+    let (_, fields) = stat.rsplit_once(") ").context("a process has a name")?;
+    let times = fields.split(' ').skip(13).take(2);
+    let ticks = times.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
+    Ok(Duration::from_secs(1) * ticks / TICKS_PER_SECOND)
+}
