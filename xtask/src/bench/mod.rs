@@ -4,6 +4,7 @@
 //! of the same machine in the same minutes, and are what targets are about.
 
 mod measure;
+mod resource;
 mod unpack;
 
 use crate::flags::{Bench, BenchCmd};
@@ -11,6 +12,8 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
     match &flags.subcommand {
+        BenchCmd::Check(crate::flags::Check {}) => resource::check(workspace),
+        BenchCmd::In(flags) => resource::get(workspace, flags.images.as_deref()),
         BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
     }
 }
