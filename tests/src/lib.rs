@@ -31,6 +31,6 @@ pub use image::{
     IndexBuilder, OciLayout, Platform, read_layout,
 };
 pub use layer::{Compression, Layer};
-pub use peer::{DockerRegistry, Peer};
+pub use peer::{DockerRegistry, DockerSettings, Peer};
 pub use process::{Finished, Process, Running};
 pub use proxy::{Proxied, Proxy};

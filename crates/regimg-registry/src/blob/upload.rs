@@ -33,6 +33,9 @@ const PROGRESS: u64 = 1 << 20;
 /// How long the end of a failed upload may take.
 const CLEANUP: Duration = Duration::from_secs(10);
 
+/// How often it is tried while connections break.
+const CLEANUP_TRIES: usize = 3;
+
 impl RepositoryClient {
     /// Pushes a blob, unless the repository has it. Of `mount_from`, repositories of the same
     /// registry are asked first to share theirs.
@@ -416,11 +419,15 @@ impl<'a> Upload<'a> {
         };
         self.offset = 0;
         let accepted = [StatusCode::NO_CONTENT, StatusCode::ACCEPTED, StatusCode::OK];
-        if let Err(error) = self
-            .ask(self.outgoing(Method::DELETE, url), &accepted)
-            .await
-        {
+        for _ in 0..CLEANUP_TRIES {
+            let request = self.outgoing(Method::DELETE, url.clone());
+            let Err(error) = self.ask(request, &accepted).await else {
+                return;
+            };
             debug!("ending an upload: {}", chain(&error));
+            if error.kind() != ErrorKind::Interrupted {
+                return;
+            }
         }
     }
 

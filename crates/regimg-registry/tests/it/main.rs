@@ -4,6 +4,7 @@
 
 mod auth;
 mod deadlines;
+mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
@@ -11,12 +12,14 @@ mod events;
 mod limits;
 mod log;
 mod manifests;
+mod peers;
 mod proxies;
 mod push;
 mod redirects;
 mod referrers;
 mod retries;
 mod schemes;
+mod soak;
 mod support;
 mod tags;
 mod tls;

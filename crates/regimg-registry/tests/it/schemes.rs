@@ -78,6 +78,18 @@ async fn a_greeting_does_not_leave_https() {
 }
 
 #[tokio::test]
+async fn a_broken_connection_is_no_reason_to_leave_https() {
+    let authority = Authority::new();
+    let builder = tls(&authority).plain_beside_tls();
+    let world = world(builder, &[&authority], basic("user", "pa55word"));
+    for fault in [Fault::reset(), Fault::close()] {
+        world.registry.fault(Match::get("/v2/").once(), fault);
+    }
+    assert!(look(&world).await.unwrap());
+    assert!(world.registry.requests().iter().all(|record| record.tls));
+}
+
+#[tokio::test]
 async fn errors_of_the_registry_are_no_reason_to_leave_https() {
     let authority = Authority::new();
     for (fault, wanted) in [
