@@ -11,7 +11,7 @@ use crate::protocol::DecodeError;
 /// An error of any kind, to be wrapped.
 pub(crate) type Cause = Box<dyn StdError + Send + Sync>;
 
-/// Says why a command failed. `Display` is this level alone; [`describe`] joins it
+/// Says why a command failed. `Display` is this level alone; `describe` joins it
 /// with its causes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
