@@ -30,10 +30,11 @@ pub(crate) fn call(
         .spawn()
         .with_context(|| format!("starting {}", program.display()))?;
     let mut stdin = child.stdin.take().context("stdin is piped")?;
-    stdin.write_all(request.to_string().as_bytes())?;
+    let sent = stdin.write_all(request.to_string().as_bytes());
     drop(stdin);
     let output = child.wait_with_output()?;
     ensure!(output.status.success(), "{name} failed: {}", output.status);
+    sent.with_context(|| format!("sending {name} its request"))?;
     let answer: Value =
         serde_json::from_slice(&output.stdout).context("stdout is one JSON value")?;
     println!("{answer:#}");

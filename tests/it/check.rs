@@ -236,6 +236,10 @@ fn a_source_that_cannot_be_meant_is_refused_by_its_field() {
             "source.created_at_sort",
         ),
         (
+            json!({"repository": "app", "tag": "1", "tag_exclude_regex": "x"}),
+            "source.tag_exclude_regex: has no say beside source.tag",
+        ),
+        (
             json!({"repository": format!("app:1@sha256:{}", "0".repeat(64)), "tag": "2"}),
             "source.tag",
         ),

@@ -49,7 +49,7 @@ fn skopeo_name(registry: &DockerRegistry, tag: &str) -> String {
 }
 
 /// Calls skopeo and returns what it printed.
-fn call(skopeo: &Peer, arguments: &[&str]) -> Result<String> {
+pub(crate) fn call(skopeo: &Peer, arguments: &[&str]) -> Result<String> {
     // The system's policy on signatures and the user's passwords are none of ours.
     let skopeo = skopeo
         .process()
@@ -64,7 +64,7 @@ fn call(skopeo: &Peer, arguments: &[&str]) -> Result<String> {
     Ok(finished.stdout_text())
 }
 
-fn inspect(skopeo: &Peer, name: &str) -> Result<Value> {
+pub(crate) fn inspect(skopeo: &Peer, name: &str) -> Result<Value> {
     Ok(serde_json::from_str(&call(
         skopeo,
         &["inspect", "--tls-verify=false", name],
@@ -72,7 +72,7 @@ fn inspect(skopeo: &Peer, name: &str) -> Result<Value> {
 }
 
 /// Makes skopeo read every layer, which it compares with its digest.
-fn read_all(skopeo: &Peer, name: &str) -> Result<()> {
+pub(crate) fn read_all(skopeo: &Peer, name: &str) -> Result<()> {
     let copy = TempDir::new()?;
     call(
         skopeo,

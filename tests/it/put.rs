@@ -1,9 +1,16 @@
-//! `out` of docker archives.
+//! `out`: docker archives here, the rest below.
+
+mod faults;
+mod hostile;
+mod layouts;
+mod peers;
+mod place;
+mod tags;
 
 use std::path::Path;
 
 use regimg_tests::registry::{Auth, Fault, Match, Registry};
-use regimg_tests::{ArchiveLayers, DockerArchive, Image, Layer};
+use regimg_tests::{ArchiveLayers, Compression, DockerArchive, Image, Layer};
 use serde_json::{Value, json};
 
 use crate::driver::{self, Outcome};
@@ -31,9 +38,40 @@ fn request(registry: &Registry) -> Value {
 }
 
 fn push(registry: &Registry, archive: &DockerArchive) -> Outcome {
+    push_bytes(registry, &archive.to_tar(), &json!({}))
+}
+
+/// Pushes what a file holds, with more parameters than its name.
+fn push_bytes(registry: &Registry, archive: &[u8], params: &Value) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
-    archive.write(directory.path().join("image.tar")).unwrap();
-    driver::put(&request(registry), directory.path())
+    std::fs::write(directory.path().join("image.tar"), archive).unwrap();
+    push_from(registry, directory.path(), params)
+}
+
+/// Pushes from a step's directory, with these parameters over the usual ones.
+fn push_from(registry: &Registry, directory: &Path, params: &Value) -> Outcome {
+    let mut request = request(registry);
+    for (field, value) in params.as_object().expect("an object") {
+        request["params"][field] = value.clone();
+    }
+    driver::put(&request, directory)
+}
+
+/// Says whether the registry was left without a tag and without a half-done upload.
+#[track_caller]
+fn assert_untouched(registry: &Registry, what: &str) {
+    assert!(
+        registry.tags("app").is_empty(),
+        "{what}: {}",
+        registry.transcript()
+    );
+    assert_eq!(registry.count("PUT", "/v2/app/manifests/1.0"), 0, "{what}");
+    assert_eq!(
+        registry.open_uploads(),
+        0,
+        "{what}: {}",
+        registry.transcript()
+    );
 }
 
 fn manifest(registry: &Registry) -> Value {
@@ -165,6 +203,216 @@ fn each_step_may_fail_in_passing() {
 }
 
 #[test]
+fn compression_is_a_choice_and_the_same_every_time() {
+    const GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    const ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
+    let plain = archive(&image(), ArchiveLayers::Plain).to_tar();
+    let cases = [
+        (json!({}), GZIP, [0x1f, 0x8b]),
+        (
+            json!({"compression": "gzip", "compression_level": 9}),
+            GZIP,
+            [0x1f, 0x8b],
+        ),
+        (
+            json!({"compression": "gzip", "compression_level": 0}),
+            GZIP,
+            [0x1f, 0x8b],
+        ),
+        (json!({"compression": "zstd"}), ZSTD, [0x28, 0xb5]),
+        (
+            json!({"compression": "zstd", "compression_level": 9}),
+            ZSTD,
+            [0x28, 0xb5],
+        ),
+    ];
+    for (params, media_type, magic) in cases {
+        let pushed = [(); 2].map(|()| {
+            let registry = Registry::start();
+            push_bytes(&registry, &plain, &params).answer();
+            let manifest = manifest(&registry);
+            for layer in manifest["layers"].as_array().unwrap() {
+                assert_eq!(layer["mediaType"], media_type, "{params}");
+                let digest = regimg_tests::Digest::parse(layer["digest"].as_str().unwrap());
+                let blob = registry.blob("app", &digest.unwrap()).unwrap().bytes();
+                assert_eq!(blob[..2], magic, "{params}");
+            }
+            manifest
+        });
+        assert_eq!(pushed[0], pushed[1], "{params}");
+    }
+}
+
+#[test]
+fn a_compressed_archive_is_the_archive() {
+    let image = image();
+    let plain = archive(&image, ArchiveLayers::Stored).to_tar();
+    let digests = [Compression::None, Compression::Gzip, Compression::Zstd].map(|compression| {
+        let registry = Registry::start();
+        let file = Layer::new()
+            .raw(&plain)
+            .ending_with_zeros(0)
+            .compressed(compression);
+        push_bytes(&registry, &file, &json!({})).answer();
+        registry.tag_digest("app", "1.0").unwrap()
+    });
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0], digests[2]);
+}
+
+#[test]
+fn foreign_layers_are_listed_and_stay_where_they_are() {
+    let image = image();
+    let diff_id = image.diff_ids()[1].to_string();
+    let foreign = json!({
+        "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+        "size": 77,
+        "digest": format!("sha256:{}", "7".repeat(64)),
+        "urls": ["https://example.com/layer"],
+    });
+    let entry = json!([{
+        "Config": "config.json",
+        "RepoTags": null,
+        "Layers": ["a.tar", "absent.tar"],
+        "LayerSources": {diff_id: foreign},
+    }]);
+    let tar = Layer::new()
+        .file("config.json", image.config().content().bytes())
+        .file("a.tar", image.layers()[0].content().bytes())
+        .file("manifest.json", entry.to_string())
+        .tar();
+    let registry = Registry::start();
+    let outcome = push_bytes(&registry, &tar, &json!({}));
+    outcome.answer();
+    assert_eq!(manifest(&registry)["layers"][1], foreign);
+    assert_eq!(registry.count("HEAD", "/v2/app/blobs/sha256:777"), 0);
+    assert!(
+        outcome.stderr.contains("not pushed: sha256:777"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(
+        outcome.stderr.contains("https://example.com/layer"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn with_debug_each_blob_says_what_became_of_it() {
+    let registry = Registry::start();
+    let image = image();
+    let [large, small] = [0, 1].map(|at| image.layers()[at].digest().clone());
+    registry.put_blob("app", image.layers()[0]);
+    registry.put_blob("base", image.layers()[1]);
+    let directory = tempfile::tempdir().unwrap();
+    archive(&image, ArchiveLayers::Stored)
+        .write(directory.path().join("image.tar"))
+        .unwrap();
+    let mut request = request(&registry);
+    request["source"]["debug"] = json!(true);
+    request["params"]["mount_from"] = json!(["base"]);
+    let outcome = driver::put(&request, directory.path());
+    outcome.answer();
+    for line in [
+        format!("existing blob: {large}"),
+        format!("mounted blob: {small}"),
+        format!("pushed blob: {}", image.config().digest()),
+        "1 mounted, 1 existed".to_owned(),
+    ] {
+        assert!(outcome.stderr.contains(&line), "{line}: {}", outcome.stderr);
+    }
+}
+
+#[test]
+fn blobs_are_mounted_from_where_the_image_or_the_step_says_they_are() {
+    let host = "127.0.0.1:1";
+    let base = |name: &str| image_on(&format!("{name}/base:1"));
+    // Which image, which mount_from, and whether the blob is mounted.
+    for (named, mount_from, mounted) in [
+        (None, json!([]), false),
+        (None, json!(["base"]), true),
+        (None, json!(["empty", "base"]), true),
+        (None, json!([format!("{host}/base")]), true),
+        (Some(host), json!([]), true),
+        (Some("example.com"), json!([]), false),
+    ] {
+        let registry = Registry::start();
+        let own = |text: &str| text.replace(host, &registry.host());
+        let image = match named {
+            None => image(),
+            Some(name) => base(&own(name)),
+        };
+        for layer in image.layers() {
+            registry.put_blob("base", layer);
+        }
+        let tar = archive(&image, ArchiveLayers::Stored).to_tar();
+        let params: Value =
+            serde_json::from_str(&own(&json!({"mount_from": mount_from}).to_string())).unwrap();
+        let outcome = push_bytes(&registry, &tar, &params);
+        outcome.answer();
+        assert_eq!(registry.open_uploads(), 0, "{}", registry.transcript());
+        assert_eq!(
+            registry.count("PATCH", "/v2/app/blobs/"),
+            if mounted { 1 } else { 3 },
+            "{named:?} {mount_from}: {}",
+            registry.transcript()
+        );
+    }
+}
+
+/// An image that says on which other it is built.
+fn image_on(base: &str) -> Image {
+    Image::builder()
+        .docker()
+        .layer(Layer::parse("file large random=300000"))
+        .layer(Layer::parse("file small \"2\""))
+        .label("org.opencontainers.image.base.name", base)
+        .build()
+}
+
+#[test]
+fn a_layer_that_occurs_twice_is_sent_once() {
+    let twice = Image::builder()
+        .docker()
+        .layer(Layer::parse("file a random=100000"))
+        .layer(Layer::parse("file b \"b\""))
+        .layer(Layer::parse("file a random=100000"))
+        .build();
+    for layers in [ArchiveLayers::Plain, ArchiveLayers::Stored] {
+        let registry = Registry::start();
+        push(&registry, &archive(&twice, layers)).answer();
+        let layers = manifest(&registry)["layers"].clone();
+        assert_eq!(layers.as_array().unwrap().len(), 3);
+        assert_eq!(layers[0], layers[2]);
+        assert_eq!(registry.count("PATCH", "/v2/app/blobs/"), 3);
+    }
+}
+
+#[test]
+fn a_registry_that_learns_slowly_is_waited_for() {
+    let image = image();
+    let tar = archive(&image, ArchiveLayers::Stored).to_tar();
+    for (misses, warned) in [(3, false), (100, true)] {
+        let registry = Registry::start();
+        registry.fault(
+            Match::head("/v2/app/manifests/sha256:*").times(misses),
+            Fault::status(404),
+        );
+        let outcome = push_bytes(&registry, &tar, &json!({}));
+        outcome.answer();
+        let asked = registry.count("HEAD", "/v2/app/manifests/sha256:");
+        assert_eq!(asked, if warned { 6 } else { 4 });
+        assert_eq!(
+            outcome.stderr.contains("does not know it yet"),
+            warned,
+            "{}",
+            outcome.stderr
+        );
+    }
+}
+
+#[test]
 fn a_login_that_may_not_push_is_told_so() {
     let registry = Registry::builder()
         .auth(Auth::bearer().read_only_account("user", "hunter2"))
@@ -206,7 +454,7 @@ fn archives_that_are_not_one_whole_image_are_refused() {
             b"plain text, and some more of it".repeat(40),
             "no tar archive",
         ),
-        ("gzip", vec![0x1f, 0x8b, 8, 0], "compressed with gzip"),
+        ("gzip", vec![0x1f, 0x8b, 8, 0], "decompressing the archive"),
         (
             "empty",
             Layer::new().tar().to_vec(),
@@ -217,7 +465,11 @@ fn archives_that_are_not_one_whole_image_are_refused() {
             archive(&wrong_content, ArchiveLayers::Plain).to_tar(),
             "the configuration says",
         ),
-        ("two images", two.to_tar(), "holds 2 images"),
+        (
+            "two images",
+            two.to_tar(),
+            "holds 2 images (app:latest, other:1)",
+        ),
     ];
     let registry = Registry::start();
     for (name, bytes, problem) in cases {
@@ -235,96 +487,4 @@ fn archives_that_are_not_one_whole_image_are_refused() {
         assert!(message.contains(problem), "{name}: {message}");
     }
     assert_eq!(registry.transcript(), "", "nothing was sent");
-}
-
-#[test]
-fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
-    let directory = tempfile::tempdir().unwrap();
-    refuse(
-        directory.path(),
-        json!({"tag": null}),
-        json!({}),
-        "no tag specified - need either 'version:' in params or 'tag:' in source",
-    );
-    refuse(
-        directory.path(),
-        json!({"tag": "a/b"}),
-        json!({}),
-        "source.tag",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"image": null}),
-        "params.image: is missing",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"image": "../image.tar"}),
-        "params.image: leaves",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"image": "nowhere.tar"}),
-        "no files match glob 'nowhere.tar'",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"image": "*.tar"}),
-        "params.image",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"image": "."}),
-        "is a directory",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"version": "1.2.3"}),
-        "params.version",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"bump_aliases": true}),
-        "params.bump_aliases",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"additional_tags": "tags"}),
-        "params.additional_tags",
-    );
-    refuse(
-        directory.path(),
-        json!({}),
-        json!({"tag_prefix": "v"}),
-        "params.tag_prefix",
-    );
-    refuse(
-        directory.path(),
-        json!({"content_trust": {"server": "s"}}),
-        json!({}),
-        "source.content_trust",
-    );
-}
-
-#[track_caller]
-fn refuse(directory: &Path, source: Value, params: Value, problem: &str) {
-    let mut request = json!({
-        "source": {"repository": "127.0.0.1:1/app", "tag": "1"},
-        "params": {"image": "image.tar"},
-    });
-    for (place, changes) in [("source", source), ("params", params)] {
-        for (field, value) in changes.as_object().expect("an object") {
-            request[place][field] = value.clone();
-        }
-    }
-    let message = driver::put(&request, directory).failure();
-    assert!(message.contains(problem), "{request}: {message}");
 }

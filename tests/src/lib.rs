@@ -33,6 +33,6 @@ pub use image::{
 };
 pub use layer::{Compression, Layer};
 pub use link::Link;
-pub use peer::{DockerRegistry, Peer};
+pub use peer::{DockerRegistry, DockerSettings, Peer};
 pub use process::{Finished, Process, Running};
 pub use proxy::{Proxied, Proxy};

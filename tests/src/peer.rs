@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::process::{Process, Running};
+use crate::tls::Identity;
 
 /// A program that is installed on this machine.
 ///
@@ -75,6 +76,18 @@ fn find_in(name: &str, directories: impl Iterator<Item = PathBuf>) -> Option<Pee
     paths.find(|path| path.is_file()).map(|path| Peer { path })
 }
 
+/// What Debian's `docker-registry` is to be like; by default open to everyone, over plain HTTP.
+#[derive(Clone, Debug, Default)]
+pub struct DockerSettings {
+    /// One line of an htpasswd file, with a bcrypt hash: basic authentication.
+    pub htpasswd: Option<String>,
+    /// The address of a token service, and the PEM certificate whose key signs its tokens, as
+    /// [`Auth::signed_by`](crate::registry::Auth::signed_by) has it.
+    pub tokens: Option<(String, String)>,
+    /// A certificate for the server: HTTP/1.1 and HTTP/2 over TLS.
+    pub tls: Option<Identity>,
+}
+
 /// Debian's `docker-registry` (the distribution project's server) on a free port of 127.0.0.1; dropped, it ends.
 #[derive(Debug)]
 pub struct DockerRegistry {
@@ -90,7 +103,7 @@ impl DockerRegistry {
     /// When it is required and missing, or does not start.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        Peer::find("docker-registry").map(|peer| Self::run(&peer, None))
+        Self::start_with(&DockerSettings::default())
     }
 
     /// Starts it with basic authentication. `line` is one line of an htpasswd file, with a bcrypt hash.
@@ -99,7 +112,20 @@ impl DockerRegistry {
     /// When it is required and missing, or does not start.
     #[track_caller]
     pub fn start_with_htpasswd(line: &str) -> Option<Self> {
-        Peer::find("docker-registry").map(|peer| Self::run(&peer, Some(line)))
+        let htpasswd = Some(line.to_owned());
+        Self::start_with(&DockerSettings {
+            htpasswd,
+            ..DockerSettings::default()
+        })
+    }
+
+    /// Starts it as the settings say.
+    ///
+    /// # Panics
+    /// When it is required and missing, or does not start.
+    #[track_caller]
+    pub fn start_with(settings: &DockerSettings) -> Option<Self> {
+        Peer::find("docker-registry").map(|peer| Self::run(&peer, settings))
     }
 
     /// The address it listens on.
@@ -117,12 +143,12 @@ impl DockerRegistry {
         self.directory.path().join("storage")
     }
 
-    fn run(peer: &Peer, htpasswd: Option<&str>) -> Self {
+    fn run(peer: &Peer, settings: &DockerSettings) -> Self {
         let directory = tempfile::tempdir().expect("there is room for a directory");
         // Between the two uses of the port another program may take it, so a few are tried.
         for _ in 0..5 {
             let address = free_address();
-            let config = configuration(directory.path(), address, htpasswd);
+            let config = configuration(directory.path(), address, settings);
             let path = directory.path().join("config.yml");
             fs::write(&path, config).expect("the new directory is writable");
             let process = peer.process().arg("serve").arg(&path);
@@ -149,24 +175,41 @@ fn free_address() -> SocketAddr {
         .expect("a bound socket has an address")
 }
 
-fn configuration(directory: &Path, address: SocketAddr, htpasswd: Option<&str>) -> String {
+fn configuration(directory: &Path, address: SocketAddr, settings: &DockerSettings) -> String {
     let storage = directory.join("storage");
-    let auth = htpasswd.map(|line| {
-        let path = directory.join("htpasswd");
-        fs::write(&path, format!("{line}\n")).expect("the new directory is writable");
-        format!(
-            "auth:\n  htpasswd: {{realm: test, path: {}}}\n",
-            path.display()
-        )
-    });
-    format!(
+    let file = |name: &str, content: &str| {
+        let path = directory.join(name);
+        fs::write(&path, content).expect("the new directory is writable");
+        path.display().to_string()
+    };
+    let mut sections = vec![format!(
         "version: 0.1\n\
          log: {{level: error}}\n\
          storage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
-         http: {{addr: \"{address}\", secret: test}}\n{}",
+         http:\n  addr: \"{address}\"\n  secret: test\n",
         storage.display(),
-        auth.unwrap_or_default(),
-    )
+    )];
+    if let Some(identity) = &settings.tls {
+        let certificate = file("server.crt", identity.certificate_pem());
+        let key = file("server.key", identity.key_pem());
+        sections.push(format!(
+            "  tls: {{certificate: {certificate}, key: {key}}}\n"
+        ));
+    }
+    if let Some(line) = &settings.htpasswd {
+        let path = file("htpasswd", &format!("{line}\n"));
+        sections.push(format!(
+            "auth:\n  htpasswd: {{realm: test, path: {path}}}\n"
+        ));
+    }
+    if let Some((realm, certificate)) = &settings.tokens {
+        let roots = file("tokens.crt", certificate);
+        let (issuer, service) = crate::registry::token_parties();
+        sections.push(format!(
+            "auth:\n  token: {{realm: \"{realm}\", service: {service}, issuer: {issuer}, rootcertbundle: {roots}}}\n"
+        ));
+    }
+    sections.concat()
 }
 
 /// Waits until the program accepts connections; false when it ended instead.

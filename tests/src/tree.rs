@@ -27,6 +27,7 @@ pub struct Listing {
     owners: bool,
     times: bool,
     attributes: bool,
+    text: bool,
 }
 
 impl Listing {
@@ -36,6 +37,7 @@ impl Listing {
             owners: true,
             times: true,
             attributes: true,
+            text: false,
         }
     }
 
@@ -57,6 +59,13 @@ impl Listing {
     #[must_use]
     pub fn without_attributes(mut self) -> Self {
         self.attributes = false;
+        self
+    }
+
+    /// Shows files of up to 64 bytes as they are, quoted, instead of by size and digest.
+    #[must_use]
+    pub fn with_text(mut self) -> Self {
+        self.text = true;
         self
     }
 
@@ -117,7 +126,7 @@ impl Listing {
         if self.owners {
             words.push(format!("{}:{}", metadata.uid(), metadata.gid()));
         }
-        words.extend(content(full, metadata)?);
+        words.extend(self.content(full, metadata)?);
         if self.times {
             words.push(format!("mtime={}", time(metadata)));
         }
@@ -129,6 +138,27 @@ impl Listing {
             );
         }
         Ok(words)
+    }
+
+    /// Size and digest of a file, target of a link, numbers of a device.
+    fn content(self, full: &Path, metadata: &Metadata) -> io::Result<Option<String>> {
+        let kind = metadata.file_type();
+        Ok(if kind.is_symlink() {
+            let target = fs::read_link(full)?;
+            Some(format!("-> {}", shown(target.as_os_str().as_bytes())))
+        } else if kind.is_file() && self.text && metadata.size() <= 64 {
+            Some(format!("\"{}\"", fs::read(full)?.escape_ascii()))
+        } else if kind.is_file() {
+            let digest = Digest::sha256_of(File::open(full)?)?;
+            let digest = &digest.as_str()[.."sha256:".len() + 12];
+            Some(format!("{} {digest}", metadata.size()))
+        } else if kind.is_char_device() || kind.is_block_device() {
+            let device = metadata.rdev();
+            let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+            Some(format!("{major}:{minor}"))
+        } else {
+            None
+        })
     }
 }
 
@@ -167,25 +197,6 @@ fn kind(metadata: &Metadata) -> &'static str {
     } else {
         "socket"
     }
-}
-
-/// Size and digest of a file, target of a link, numbers of a device.
-fn content(full: &Path, metadata: &Metadata) -> io::Result<Option<String>> {
-    let kind = metadata.file_type();
-    Ok(if kind.is_symlink() {
-        let target = fs::read_link(full)?;
-        Some(format!("-> {}", shown(target.as_os_str().as_bytes())))
-    } else if kind.is_file() {
-        let digest = Digest::sha256_of(File::open(full)?)?;
-        let digest = &digest.as_str()[.."sha256:".len() + 12];
-        Some(format!("{} {digest}", metadata.size()))
-    } else if kind.is_char_device() || kind.is_block_device() {
-        let device = metadata.rdev();
-        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-        Some(format!("{major}:{minor}"))
-    } else {
-        None
-    })
 }
 
 /// Seconds, and nanoseconds when there are any.
@@ -293,6 +304,9 @@ mod tests {
         assert!(line.contains(&format!(" {owner} 0 ")), "{line}");
         assert!(line.contains(" mtime=12.000000500"), "{line}");
         assert_eq!(line.contains(r#" user.note="x\xff""#), attribute, "{line}");
+        assert!(
+            Listing::new().with_text().lines(directory.path()).unwrap()[1].contains(" \"\" mtime")
+        );
         let plain = Listing::new()
             .without_attributes()
             .lines(directory.path())

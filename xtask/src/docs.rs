@@ -118,7 +118,7 @@ fn kind_of(rust: &str) -> anyhow::Result<&'static str> {
         "String" | "TagValue" | "MaybeSecret" => "text",
         "bool" => "`true` or `false`",
         "Option<u64>" => "number",
-        "Vec<String>" => "list of texts",
+        "Vec<String>" | "Vec<TagValue>" => "list of texts",
         "Option<RegistryMirror>" | "Option<ContentTrust>" | "Option<PlatformSpec>" => "object",
         other => bail!("nothing is known of the type {other}"),
     })

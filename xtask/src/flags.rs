@@ -24,6 +24,23 @@ xflags::xflags! {
         }
         /// Show the resource at work against a registry on loopback.
         cmd demo {}
+        /// Measure regimg against other people's programs.
+        cmd bench {
+            /// Unpack images, side by side with umoci, bsdtar and tar as far as they are
+            /// installed, and with each half of the work alone.
+            cmd unpack {
+                /// The directory of `cargo xtask images`; target/images if not given. What
+                /// is missing there is built.
+                optional --images directory: PathBuf
+                /// The directory to unpack into; target/bench if not given. Whatever is in
+                /// its `root` is removed.
+                optional --scratch directory: PathBuf
+                /// How often everything runs; 3 if not given.
+                optional --runs count: usize
+                /// The images to unpack; all of them if none is named.
+                repeated names: String
+            }
+        }
         /// Build images of real file systems to try the resource on.
         cmd images {
             /// The directory to fill, created if need be.

@@ -8,6 +8,7 @@
     reason = "xtask talks to the person who called it"
 )]
 
+mod bench;
 mod demo;
 mod deny;
 mod dist;
@@ -42,6 +43,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Test(flags) => test::run(&workspace, &flags),
         XtaskCmd::Dist(flags) => dist::run(&workspace, &flags.out),
         XtaskCmd::Docs(flags) => docs::run(&workspace, flags.check),
+        XtaskCmd::Bench(flags) => bench::run(&workspace, &flags),
         XtaskCmd::Demo(flags::Demo {}) => demo::run(&workspace),
         XtaskCmd::Images(flags) => images::run(&workspace, &flags.directory, &flags.names),
     }

@@ -98,6 +98,8 @@ pub struct RetryPolicy {
     pub max_elapsed: Duration,
     /// The longest `Retry-After` that is obeyed; a longer one fails the request at once.
     pub max_retry_after: Duration,
+    /// Tries of one request, whatever fails. By default as many as `max_elapsed` has room for.
+    pub max_tries: u32,
     /// Tries for a host that cannot be reached or does not speak HTTP.
     pub unreachable_tries: u32,
     /// Cuts of one transfer in a row, each with less than 1 MiB since the one before,
@@ -114,6 +116,7 @@ impl Default for RetryPolicy {
             max_interval: Duration::from_mins(5),
             max_elapsed: Duration::from_hours(1),
             max_retry_after: Duration::from_mins(10),
+            max_tries: u32::MAX,
             unreachable_tries: 3,
             max_stalls: 5,
         }

@@ -166,9 +166,13 @@ impl Error {
     }
 
     /// Blackens what was presented to the host, should its answer repeat it.
-    pub(crate) fn without<'s>(mut self, secrets: impl IntoIterator<Item = &'s str>) -> Self {
-        // Shorter ones would blacken half the message and are no secrets.
-        for secret in secrets.into_iter().filter(|secret| secret.len() >= 4) {
+    pub(crate) fn without<S: AsRef<str>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
+        for secret in secrets {
+            let secret = secret.as_ref();
+            // Shorter ones would blacken half the message and are no secrets.
+            if secret.len() < 4 {
+                continue;
+            }
             let texts = self.0.codes.iter_mut().chain([&mut self.0.message]);
             for text in texts.filter(|text| text.contains(secret)) {
                 *text = text.replace(secret, "****");

@@ -101,7 +101,9 @@ impl RepositoryClient {
     fn parse(&self, manifest: &RawManifest) -> Result<Manifest, Error> {
         manifest.parse().map_err(|error| {
             let kind = match error.kind() {
-                ParseManifestErrorKind::Schema1 => ErrorKind::Unsupported,
+                ParseManifestErrorKind::Schema1 | ParseManifestErrorKind::Unknown => {
+                    ErrorKind::Unsupported
+                }
                 _ => ErrorKind::Protocol,
             };
             self.unusable(kind, "has a manifest that cannot be used")

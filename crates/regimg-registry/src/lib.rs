@@ -39,32 +39,75 @@
 //!
 //! | Where | What |
 //! | --- | --- |
-//! | Address | `https`; then `http`, only for local hosts or with [`PlainHttp::Allowed`]. Certificates are always verified |
+//! | Address | `https`; then `http`, only for local hosts or with [`PlainHttp::Allowed`], and never because a connection broke |
+//! | Certificates | the system's authorities and [`Config::ca_certs`], which may hold a self-signed server's own; a refusal names the issuer; unverified only by [`ServerCertificates::DangerouslyIgnored`] |
+//! | Client certificate | to the registry and the token server it names, see [`ClientIdentity`] |
 //! | Greeting | `GET /v2/` once for each registry, however many ask at one time |
 //! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
 //! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
-//! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs |
+//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config` |
+//! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
-//! | `429`, `503` | `Retry-After` holds back every request to the host |
+//! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |
 //! | `408` `429` `499` `500` `502` `503` `504` `522`, cuts, silence | tried again with growing waits |
+//! | `RateLimit-…` | [`RepositoryClient::rate_limit`]; one warning when a tenth is left |
 //! | `HEAD` manifest | `GET` instead, unless it answers 200 in full, 404 or 429 |
 //! | Manifests by tag | the digest is that of the bytes; headers are not believed |
+//! | Indexes | the best entry for a platform, over indexes within indexes; the error lists what there is |
+//! | Docker schema 1 | its digest can be looked up; as an image it is refused |
 //! | Blobs | resumed by `Range` and `If-Range`; the last piece comes after the digest was found right |
+//! | `206`, `200`, `416` to a range | checked to begin where it must; the beginning left out; asked for without a range |
 //! | `Link` | followed as it stands, on the same origin; circles end |
-//! | Uploads | `HEAD`, mount, `POST`, one `PATCH`, `PUT`; resumed by the upload's status; chunks after 413 |
+//! | Referrers | the API, or the tag that stands in for it; a refusal is not "none" |
+//! | Uploads | `HEAD`, mount, `POST`, one `PATCH`, `PUT`; resumed by the upload's status; chunks after 413; ended by `DELETE` when given up |
+//! | Pushing a tree | each blob once, children before parents, tags last; foreign layers stay where they are |
+//! | Digests | `sha256` and `sha512` |
 //!
-//! Dropping a future cancels what it does and leaves nothing behind but, for an upload, the
-//! registry's own session.
+//! # Beside other Rust clients
+//!
+//! What was found of [`oci-client`](https://docs.rs/oci-client/0.18.0) 0.18.0, which this crate's
+//! tests run beside it wherever both can do the same:
+//!
+//! | | `oci-client` 0.18.0 | here |
+//! | --- | --- | --- |
+//! | Tags beyond the first page | by `last=` alone | by `Link`, in every form |
+//! | Look-up that is refused by 429 | becomes a `GET`, which counts as a pull | waits, then asks again |
+//! | `Retry-After`, retries | no | yes |
+//! | Token refused or at its end | an error | one new token for all requests |
+//! | Refusal by the token server | the request goes out bare | an error that says so |
+//! | Refresh tokens, `config.json` | no | yes |
+//! | Cut download | `Content-Range` is not checked | resumed and checked |
+//! | Cut upload | an error | resumed |
+//! | Upload in chunks | one `PATCH` for each item of the stream | one `PATCH`, chunks after 413 |
+//! | Index within an index, variants | no | yes |
+//! | Manifest or index that is pushed | re-encoded, unless given raw | its exact bytes |
+//! | 300 look-ups over HTTP/2 | greets before each one | one greeting, one connection |
+//! | Self-signed server certificate | refused when it says `CA:TRUE` | accepted when it is the one given |
+//! | Proxies | by `reqwest`'s rules | by Go's, which `NO_PROXY` is usually written for |
+//!
+//! # Time
+//!
+//! Every wait has an end: [`Timeouts`] for single ones, [`RetryPolicy::max_elapsed`] for the tries of one
+//! request, [`Config::deadline`] for everything. Dropping a future cancels what it does and leaves
+//! nothing behind but, for an upload, the registry's own session. A [`Clock`] of one's own makes
+//! waits testable.
 //!
 //! # Events
 //!
-//! Through [`tracing`]: `WARN` for each wait, `DEBUG` for each request. Neither holds a secret.
+//! Through [`tracing`]: `WARN` for each wait and for a rate limit that runs out, `DEBUG` for each
+//! request. Neither holds a secret.
 //!
 //! # Limits
 //!
 //! Manifests of 4 MiB, 8 indexes within indexes, 10 000 pages of tags, 16 requests and 4
 //! transfers at one time: all but the second are fields of [`Config`]. No blob is held in memory.
 //! A client lives in one tokio runtime with timers and I/O enabled.
+//!
+//! # Features
+//!
+//! | Feature | Adds |
+//! | --- | --- |
+//! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
 //!
 //! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -81,6 +124,8 @@ mod repository;
 mod tags;
 
 mod auth;
+#[cfg(feature = "docker-config")]
+mod docker_config;
 mod ping;
 mod session;
 
@@ -92,11 +137,17 @@ mod transport;
 
 mod error;
 
+#[cfg(feature = "__fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use auth::{Credential, CredentialError, CredentialSource};
 pub use blob::{BlobOutcome, BlobReader, BlobSource};
 pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
+#[cfg(feature = "docker-config")]
+pub use docker_config::{DockerConfig, Helpers};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
 pub use push::{Artifact, Pushed};

@@ -41,7 +41,9 @@ pub(crate) async fn find(transport: &Transport, registry: &Registry) -> Result<E
 }
 
 async fn secure(transport: &Transport, registry: &Registry) -> Result<Endpoint, Error> {
-    let response = ask(transport, registry, "https").await?;
+    let response = ask(transport, registry, "https")
+        .await
+        .map_err(|error| transport.blame_certificate(error))?;
     let status = response.status();
     let is_final = status.is_success() || status.is_client_error();
     let agreed = response.url().scheme().to_owned();
@@ -57,8 +59,11 @@ async fn secure(transport: &Transport, registry: &Registry) -> Result<Endpoint, 
 async fn either(transport: &Transport, registry: &Registry) -> Result<Endpoint, Error> {
     let limit = transport.config().timeouts.https_probe;
     let refused = match tokio::time::timeout(limit, secure(transport, registry)).await {
-        // Whoever answers in HTTP is there: its error is the registry's, not the scheme's.
-        Ok(Err(error)) if error.status().is_some() => return Err(error),
+        // Whoever answers in HTTP is there: its error is the registry's, not the scheme's. Nor is
+        // it the scheme's when a connection breaks that stood already.
+        Ok(Err(error)) if error.status().is_some() || error.kind() == ErrorKind::Interrupted => {
+            return Err(error);
+        }
         Ok(Ok(endpoint)) => return Ok(endpoint),
         Ok(Err(error)) => error,
         Err(_) => Error::new(

@@ -171,6 +171,8 @@ impl Session {
             Err(error) => error.kind() == ErrorKind::Unauthorized,
         };
         if is_refused && self.prover.renew(&used).await? {
+            // It holds a place that the next try needs.
+            drop(outcome);
             return self.proven(call).await;
         }
         outcome
@@ -199,12 +201,13 @@ impl Session {
         let mut request = call.request.clone();
         request.shows_identity = address::same_origin(&request.url, &self.base().await?);
         let sent = self.transport.send(&request, proof.authorization()).await;
-        let place = match call.lane {
-            Lane::Request => own.as_ref(),
-            Lane::Transfer(place) => Some(place),
-        };
-        if let Some(place) = place {
-            judge(place, &sent);
+        match (call.lane, &own) {
+            (Lane::Transfer(place), _) | (Lane::Request, Some(place)) if is_complaint(&sent) => {
+                place.complain();
+            }
+            // What a transfer is worth shows at its end.
+            (Lane::Request, Some(place)) if sent.is_ok() => place.praise(),
+            _ => {}
         }
         let mut response = sent?;
         response.place = own;
@@ -226,21 +229,15 @@ impl Session {
     }
 }
 
-/// Draws the lesson of one exchange for how many shall be under way.
-fn judge(place: &Place, sent: &Result<Response, Error>) {
+/// Says whether the host seems to have too much to do.
+fn is_complaint(sent: &Result<Response, Error>) -> bool {
     match sent {
-        Ok(response) if is_complaint(response.status()) => place.complain(),
-        Ok(_) => place.praise(),
-        Err(error) if error.kind() == ErrorKind::Interrupted => place.complain(),
-        Err(_) => {}
+        Ok(response) => matches!(
+            response.status(),
+            StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+                | StatusCode::GATEWAY_TIMEOUT
+        ),
+        Err(error) => error.kind() == ErrorKind::Interrupted,
     }
-}
-
-fn is_complaint(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    )
 }

@@ -12,7 +12,7 @@ const HELP: &str = "\
 regimg - the registry-image resource of Concourse
 
 Usage:
-  regimg check             print the versions that source.tag points at
+  regimg check             print the versions that the source asks for
   regimg in DIRECTORY      fetch a version's image into DIRECTORY
   regimg out DIRECTORY     push the image that params.image names below DIRECTORY
   regimg --help | --version

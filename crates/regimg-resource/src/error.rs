@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::time::Duration;
 
 use crate::protocol::DecodeError;
 
@@ -46,6 +48,17 @@ pub enum Error {
     /// The image of a put step does not exist.
     #[error("no files match glob '{0}'")]
     NoImage(String),
+    /// There is more than one image of a put step.
+    #[error("too many files/directories match glob '{glob}': [{paths}]")]
+    SeveralImages {
+        /// What `params.image` holds.
+        glob: String,
+        /// What it matches.
+        paths: String,
+    },
+    /// The tags of a put step cannot be meant.
+    #[error(transparent)]
+    Tags(#[from] regimg_select::PushError),
     /// A phase of the command failed for the reason given as its source.
     #[error("{phase}")]
     During {
@@ -54,6 +67,9 @@ pub enum Error {
         /// Why it failed.
         source: Cause,
     },
+    /// A check took longer than anybody waits for one.
+    #[error("gave up after {} minutes", .0.as_secs() / 60)]
+    TooSlow(Duration),
     /// The program was told to end.
     #[error("interrupted by {0}")]
     Interrupted(Signal),
@@ -66,6 +82,16 @@ pub enum Signal {
     Interrupt,
     /// What Concourse sends when a build is aborted.
     Terminate,
+}
+
+impl Signal {
+    /// Returns the exit status by which shells tell a process that this signal ended.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
+        }
+    }
 }
 
 impl fmt::Display for Signal {
@@ -82,8 +108,7 @@ impl Error {
     /// a signal ended.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Interrupted(Signal::Interrupt) => 130,
-            Self::Interrupted(Signal::Terminate) => 143,
+            Self::Interrupted(signal) => signal.exit_code(),
             _ => 1,
         }
     }
@@ -122,21 +147,31 @@ pub(crate) fn describe(error: &(dyn StdError + 'static)) -> String {
 
 /// Finds the advice that belongs to an error, if one of its causes has some.
 pub(crate) fn hint<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e str> {
-    from_registry(error)?.hint()
+    causes(error)
+        .find_map(|error| error.downcast_ref::<regimg_registry::Error>())?
+        .hint()
 }
 
-/// Finds the registry's error among the causes of another.
-pub(crate) fn from_registry<'e>(
+/// Says whether an error is this machine's, of its disk for example, so that another
+/// registry would not cure it.
+pub(crate) fn is_local(error: &(dyn StdError + 'static)) -> bool {
+    let decisive = causes(error).find_map(|error| {
+        // A registry's error may have one of the network below it.
+        let remote = error.is::<regimg_registry::Error>().then_some(false);
+        let local = error.is::<io::Error>() || error.is::<regimg_unpack::Error>();
+        remote.or(local.then_some(true))
+    });
+    decisive.unwrap_or(false)
+}
+
+fn causes<'e>(
     error: &'e (dyn StdError + 'static),
-) -> Option<&'e regimg_registry::Error> {
-    let mut causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.find_map(|error| error.downcast_ref())
+) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
 
     #[test]

@@ -34,6 +34,7 @@ mod report;
 mod resolve;
 mod run;
 mod spool;
+mod watch;
 
 pub use cli::{Action, Command, UsageError, parse_arguments, print_help, print_version};
 pub use error::{Error, Signal};

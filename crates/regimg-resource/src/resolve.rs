@@ -48,6 +48,11 @@ impl Settings {
             proxy: proxy.during("reading the environment")?,
         })
     }
+
+    /// Returns how long to wait where `usual` is usual.
+    pub(crate) fn wait(&self, usual: Duration) -> Duration {
+        self.retry_interval.unwrap_or(usual)
+    }
 }
 
 /// Reads the configured tag, if there is one.
@@ -75,7 +80,7 @@ pub(crate) fn platform(source: Option<&PlatformSpec>, step: Option<&PlatformSpec
     };
     let os = pick(|platform| &platform.os, "linux");
     let architecture = pick(|platform| &platform.architecture, std::env::consts::ARCH);
-    Platform::from_parts(&os, &architecture)
+    Platform::from_parts(&os, &architecture).normalized()
 }
 
 /// Says what is wrong with a field.
@@ -101,9 +106,7 @@ mod tests {
             (
                 None,
                 None,
-                platform(Some(&spec("linux", std::env::consts::ARCH)), None)
-                    .normalized()
-                    .to_string(),
+                platform(Some(&spec("linux", std::env::consts::ARCH)), None).to_string(),
             ),
             (Some(&source), None, "linux/arm64".to_owned()),
             (
@@ -119,7 +122,7 @@ mod tests {
         ];
         for (source, step, expected) in cases {
             assert_eq!(
-                platform(source, step.as_ref()).normalized().to_string(),
+                platform(source, step.as_ref()).to_string(),
                 expected,
                 "{source:?} {step:?}"
             );

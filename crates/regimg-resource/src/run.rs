@@ -2,25 +2,28 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::instrument::WithSubscriber;
 
 use crate::cli::Command;
-use crate::error::{During, Error, Signal, describe, hint};
+use crate::error::{During, Error, describe, hint};
 use crate::protocol::{self, CheckRequest, GetRequest, PutRequest};
 use crate::report::Reporter;
 use crate::resolve::Settings;
+use crate::watch::Watch;
 use crate::{check, get, put};
 
 /// How long blocking work may take to notice that the program ends. It notices at its
 /// next read of a layer, so this bounds one write to a disk that hangs.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the last lines wait for whoever reads stderr, and how long after a signal.
+const CLOSE_LIMIT: Duration = Duration::from_mins(1);
+const INTERRUPTED_CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Requests are configuration; whoever sends more has connected the wrong stream.
 const REQUEST_LIMIT: usize = 16 * 1024 * 1024;
@@ -81,8 +84,9 @@ impl<'a> Invocation<'a> {
         self
     }
 
-    /// Ends the command at SIGTERM and SIGINT, with its temporary files removed. The
-    /// handlers stay installed for the life of the process.
+    /// Ends the command at SIGTERM and SIGINT, with its temporary files removed, and the
+    /// process too if the command does not end in time, for example because nobody reads
+    /// its answer. The handlers stay installed for the life of the process.
     #[must_use]
     pub fn obeying_signals(mut self) -> Self {
         self.obeys_signals = true;
@@ -129,27 +133,38 @@ pub fn run(invocation: Invocation<'_>) -> Exit {
         obeys_signals,
     } = invocation;
     let report = Reporter::new(stderr);
-    let outcome = read_request(&mut stdin).and_then(|request| {
-        let settings = Settings::from_environment(&environment)?;
+    // It lasts as long as something is written that nobody may be reading.
+    let (mut watch, started) = match obeys_signals.then(Watch::start) {
+        None => (None, Ok(())),
+        Some(Ok(watch)) => (Some(watch), Ok(())),
+        Some(Err(error)) => (None, Err(error)),
+    };
+    let started = started.during("installing signal handlers");
+    let outcome = started.and_then(|()| {
         let call = Call {
             command,
             directory,
-            request,
-            settings,
+            request: read_request(&mut stdin)?,
+            settings: Settings::from_environment(&environment)?,
             report: report.clone(),
         };
-        block_on(call.answer(), &report, obeys_signals)
+        let answer = block_on(call, watch.as_mut())?;
+        watch.iter_mut().for_each(Watch::command_is_over);
+        write_answer(&mut stdout, &answer)
     });
-    let outcome = outcome.and_then(|answer| write_answer(&mut stdout, &answer));
     report.finish();
-    let exit = match outcome {
-        Ok(()) => Exit::SUCCESS,
+    let (exit, patience) = match outcome {
+        Ok(()) => (Exit::SUCCESS, CLOSE_LIMIT),
         Err(error) => {
             report.failure(&describe(&error), hint(&error));
-            Exit(error.exit_code())
+            let patience = match error {
+                Error::Interrupted(_) => INTERRUPTED_CLOSE_LIMIT,
+                _ => CLOSE_LIMIT,
+            };
+            (Exit(error.exit_code()), patience)
         }
     };
-    report.close();
+    report.close(patience);
     exit
 }
 
@@ -158,6 +173,7 @@ pub fn run(invocation: Invocation<'_>) -> Exit {
 fn read_request(stdin: &mut dyn Read) -> Result<Vec<u8>, Error> {
     let mut request = Vec::new();
     let mut chunk = vec![0; 64 * 1024];
+    let mut looked_at = 0;
     while request.len() <= REQUEST_LIMIT {
         match stdin.read(&mut chunk) {
             Ok(0) => return Ok(request),
@@ -165,8 +181,13 @@ fn read_request(stdin: &mut dyn Read) -> Result<Vec<u8>, Error> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error).during("reading the request from stdin"),
         }
-        if protocol::is_complete(&request) {
-            return Ok(request);
+        // Looking each time would take time that grows with the square of the length.
+        let may_be_whole = request.trim_ascii_end().ends_with(b"}");
+        if may_be_whole || request.len() >= 2 * looked_at {
+            looked_at = request.len();
+            if protocol::is_complete(&request) {
+                return Ok(request);
+            }
         }
     }
     Err(Error::Field {
@@ -181,52 +202,31 @@ fn write_answer(stdout: &mut dyn Write, answer: &str) -> Result<(), Error> {
         .during("writing the answer to stdout")
 }
 
-/// Runs a command's future on a runtime of its own, until it ends or a signal comes.
-fn block_on<T>(
-    command: impl Future<Output = Result<T, Error>>,
-    report: &Reporter,
-    obeys_signals: bool,
-) -> Result<T, Error> {
+/// Runs a command on a runtime of its own, until it ends or a signal comes.
+fn block_on(call: Call, watch: Option<&mut Watch>) -> Result<String, Error> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .during("starting the asynchronous runtime")?;
+    let subscriber = call.report.subscriber();
+    let limit = call.shutdown_limit();
+    let command = call.answer();
     let outcome = runtime.block_on(
         async {
-            if !obeys_signals {
+            let Some(watch) = watch else {
                 return command.await;
-            }
+            };
             tokio::select! {
                 outcome = command => outcome,
-                error = interruption() => Err(error),
+                signal = watch.signal() => Err(Error::Interrupted(signal)),
             }
         }
-        .with_subscriber(report.subscriber()),
+        .with_subscriber(subscriber),
     );
     // The command's future is gone by now, and with it the downloads: blocking work
     // ends at its next read and takes its temporary files along.
-    runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+    runtime.shutdown_timeout(limit);
     outcome
-}
-
-/// Waits for a signal that asks the program to end.
-async fn interruption() -> Error {
-    let (mut terminate, mut interrupt) = match (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) {
-        (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-        (Err(error), _) | (_, Err(error)) => {
-            return Error::During {
-                phase: "installing signal handlers".into(),
-                source: error.into(),
-            };
-        }
-    };
-    tokio::select! {
-        _ = terminate.recv() => Error::Interrupted(Signal::Terminate),
-        _ = interrupt.recv() => Error::Interrupted(Signal::Interrupt),
-    }
 }
 
 /// A command with its request still in bytes.
@@ -239,6 +239,15 @@ struct Call {
 }
 
 impl Call {
+    /// Says how long to wait for work that blocks. Only `in` leaves something behind that
+    /// has to be removed; what `out` has on disk has no name.
+    fn shutdown_limit(&self) -> Duration {
+        match self.command {
+            Command::Get => SHUTDOWN_LIMIT,
+            Command::Check | Command::Put => Duration::ZERO,
+        }
+    }
+
     /// Decodes the request, runs the command, and encodes what it returns.
     async fn answer(self) -> Result<String, Error> {
         let Self {

@@ -41,6 +41,7 @@ use tags::Role;
 /// | `1.4.0-alpine`, `1-alpine`, `alpine` | the same, and its aliases, with a [`variant`](Self::variant) |
 /// | `latest`, `1`, `1.4` | [`bump_aliases`](Self::bump_aliases), unless the repository has something newer |
 /// | `ci-stable` | additional tag `stable`, with [`tag_prefix`](Self::tag_prefix) `ci-` |
+/// | `nightly`, `build_7` | [`tags`](Self::tags): as they are, behind all others |
 ///
 /// An alias is not moved if the repository has a final release, of the same variant, that
 /// it stands for rather than for ours: `2.0.0` or `20240105` for `latest`; `1.5` for `1`;
@@ -59,6 +60,8 @@ pub struct PushPolicy {
     pub bump_aliases: bool,
     /// What stands in front of the additional tags.
     pub tag_prefix: String,
+    /// Further tags that stand for themselves.
+    pub tags: Vec<String>,
 }
 
 /// Knows which tags to push, but for what the repository has already.
@@ -127,6 +130,7 @@ impl PushPlan {
             tag,
             variant,
             tag_prefix: prefix,
+            tags: listed,
             ..
         } = self.policy;
         let source = Some(tag).filter(|tag| !tag.is_empty());
@@ -141,7 +145,8 @@ impl PushPlan {
         let source = source.into_iter().map(|tag| (Role::Source, tag));
         let version = version.into_iter().map(|tag| (Role::Version, tag));
         let aliases = aliases.map(|tag| (Role::Alias, tag));
-        let additional = additional.into_iter().map(|tag| (Role::Additional, tag));
-        PushTags::new(source.chain(version).chain(aliases).chain(additional))
+        let further = additional.into_iter().chain(listed);
+        let further = further.map(|tag| (Role::Additional, tag));
+        PushTags::new(source.chain(version).chain(aliases).chain(further))
     }
 }

@@ -6,6 +6,7 @@ use std::thread;
 
 use crate::decompress::{Decoded, Decoder};
 use crate::options::Limits;
+use crate::source::mark;
 
 /// Bytes in one buffer, and how many of them are on their way at most: 16 MiB together.
 /// More buys nothing, since what stands ready is read faster than files are written.
@@ -160,7 +161,8 @@ impl BufRead for AheadLayer<'_> {
                 Ok(Message::Data(data)) => self.buffer = data,
                 Ok(Message::End { trailing }) => self.ended = Some(trailing),
                 Ok(Message::Failed(error)) => return Err(error),
-                Err(_) => return Err(io::Error::other("the decompressing thread has ended")),
+                // The caller's layers were fewer than promised, or reading one has panicked.
+                Err(_) => return Err(mark(io::Error::other("the decompressing thread has ended"))),
             }
         }
         Ok(&self.buffer[self.at..])

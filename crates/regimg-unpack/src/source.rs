@@ -54,7 +54,7 @@ impl<R: Read> Source<R> {
                     return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io::Error::new(error.kind(), Marked(error))),
+                Err(error) => return Err(mark(error)),
             }
         }
     }
@@ -92,6 +92,11 @@ impl StdError for Marked {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()
     }
+}
+
+/// Marks an error as one of the caller's reader.
+pub(crate) fn mark(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), Marked(error))
 }
 
 /// Returns the error as the caller's reader gave it, or the other one that it is.

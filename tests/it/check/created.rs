@@ -65,6 +65,20 @@ fn what_is_no_image_is_left_out_with_a_warning() {
         })
         .build();
     registry.publish("app", "build-1.sig", &signature);
+    let artifact = Image::builder()
+        .edit_manifest(|manifest: &mut Value| {
+            let media_type = "application/vnd.oci.artifact.manifest.v1+json";
+            *manifest = json!({"mediaType": media_type, "artifactType": "a/b", "blobs": []});
+        })
+        .build();
+    registry.publish("app", "build-1.att", &artifact);
+    let odd = Image::builder()
+        .edit_config(|config: &mut Value| config["created"] = json!(5))
+        .build();
+    registry.publish("app", "build-1.odd", &odd);
+    let gone = Image::builder().label("config", "gone").build();
+    registry.publish("app", "build-1.gone", &gone);
+    registry.remove_blob("app", gone.config().digest());
     let windows = Image::builder().platform("windows/amd64").build();
     registry.publish("app", "build-2", &Index::builder().image(&windows).build());
     let outcome = check(&registry);
@@ -74,7 +88,7 @@ fn what_is_no_image_is_left_out_with_a_warning() {
         .lines()
         .find(|line| line.contains("WARN"))
         .unwrap();
-    assert!(warning.contains("and 1 more likewise"), "{warning}");
+    assert!(warning.contains("and 4 more likewise"), "{warning}");
 }
 
 #[test]
@@ -86,7 +100,7 @@ fn a_configuration_that_cannot_be_read_fails_the_check() {
     registry.fault(Match::get(&blob), Fault::corrupt_at(3));
     let message = check(&registry).failure();
     assert!(
-        message.contains("get remote image config file: "),
+        message.contains("get remote image config file of "),
         "{message}"
     );
 }

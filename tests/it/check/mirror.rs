@@ -128,6 +128,39 @@ fn a_mirror_that_fails_is_left_for_the_origin() {
     }
 }
 
+/// What a mirror says of an image may be nonsense that its digest vouches for.
+#[test]
+fn a_mirror_with_broken_documents_is_left_for_the_origin() {
+    let fixture = Fixture::new();
+    let image = Image::with_text("original");
+    fixture.hub.publish("library/app", "build-1", &image);
+    let nonsense = r#"{"tags": 5}"#;
+    fixture.mirror.fault(
+        Match::get("/v2/library/app/tags/*"),
+        Fault::status(200).body(nonsense),
+    );
+    let request = json!({"source": {
+        "repository": "app",
+        "tag_regex": "^build-",
+        "created_at_sort": true,
+        "registry_mirror": fixture.at_mirror(),
+        "ca_certs": [fixture.authority.pem()],
+    }});
+    let proxy = fixture.proxy.url();
+    let outcome = driver::call_in(
+        &[("HTTPS_PROXY", &proxy)],
+        Command::Check,
+        &request.to_string(),
+        None,
+    );
+    assert_eq!(outcome.answer()[0]["tag"], "build-1");
+    assert!(
+        outcome.stderr.contains("checking mirror "),
+        "{}",
+        outcome.stderr
+    );
+}
+
 #[test]
 fn when_both_fail_the_origin_says_why() {
     let fixture = Fixture::new();

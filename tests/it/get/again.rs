@@ -123,7 +123,9 @@ impl<'a> Mounted<'a> {
 
 impl Drop for Mounted<'_> {
     fn drop(&mut self) {
-        let unmounted = Process::new("/bin/umount").arg(self.0).run();
+        // A thread that was told to end may still hold a file for a moment.
+        let umount = Process::new("/bin/umount").arg("--lazy");
+        let unmounted = umount.arg(self.0).run();
         assert!(unmounted.is_ok_and(|finished| finished.status.success()));
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Entry {
     pub(super) format: Format,
     pub(super) header_size: Option<u64>,
     pub(super) checksum: Option<u64>,
+    /// Bytes of the header that are to be these, and where they begin.
+    pub(super) patches: Vec<(usize, Vec<u8>)>,
 }
 
 impl Entry {
@@ -47,6 +49,7 @@ impl Entry {
             format: Format::Pax,
             header_size: None,
             checksum: None,
+            patches: Vec::new(),
         }
     }
 
@@ -129,6 +132,9 @@ impl Entry {
         if matches!(self.kind, b'3' | b'4') {
             octal(&mut header[329..337], self.device.0);
             octal(&mut header[337..345], self.device.1);
+        }
+        for (offset, bytes) in &self.patches {
+            header[*offset..offset + bytes.len()].copy_from_slice(bytes);
         }
         header[148..156].fill(b' ');
         let sum = header.iter().map(|&byte| u64::from(byte)).sum();

@@ -111,6 +111,9 @@ fn attribute(entry: &mut Entry, key: &[u8], value: Vec<u8>) -> Result<(), String
         other => {
             let record = if let Some(name) = other.strip_prefix("xattr:") {
                 format!("SCHILY.xattr.{name}")
+            } else if let Some(offset) = other.strip_prefix("at:") {
+                entry.patches.push((within_header(offset, &value)?, value));
+                return Ok(());
             } else if let Some(name) = other.strip_prefix("pax:") {
                 name.to_owned()
             } else {
@@ -120,6 +123,14 @@ fn attribute(entry: &mut Entry, key: &[u8], value: Vec<u8>) -> Result<(), String
         }
     }
     Ok(())
+}
+
+fn within_header(offset: &str, value: &[u8]) -> Result<usize, String> {
+    let offset = length(offset)?;
+    if offset + value.len() > super::BLOCK {
+        return Err(format!("`at:{offset}` leads out of the header"));
+    }
+    Ok(offset)
 }
 
 fn format_named(name: &str) -> Result<Format, String> {

@@ -12,8 +12,8 @@
 //! | `pax comment="for all"` | global extended header |
 //!
 //! Every entry takes `mtime=SECONDS[.FRACTION]`, `uname=`, `gname=`, `xattr:NAME=VALUE`, `pax:KEY=VALUE`,
-//! `format=pax|gnu|v7`, and, for archives that lie, `type=`, `header-size=N` and `checksum=N`. Words may be
-//! quoted; in quotes `\n`, `\t`, `\0`, `\"`, `\\` and `\xNN` stand for one byte, so a name may hold any byte.
+//! `format=pax|gnu|v7`, and, for archives that lie, `type=`, `header-size=N`, `at:OFFSET=BYTES` in the header, and
+//! `checksum=N`. Words may be quoted; in quotes `\n`, `\t`, `\0`, `\"`, `\\` and `\xNN` stand for one byte, so a name may hold any byte.
 
 mod compression;
 mod entry;

@@ -117,6 +117,10 @@ fn hostile_archives_are_possible() {
         .tar();
     assert_eq!(lying.len(), 1024);
 
+    let patched =
+        Layer::parse("file b at:345=a at:124=\"\\x80\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\x03\" \"abc\"");
+    assert_eq!(listing(&patched), ["0 0644 0:0 3 1577836800 a/b"]);
+
     let raw = Layer::new().raw(b"rubbish").ending_with_zeros(1).tar();
     assert_eq!(&raw[..], b"rubbish\0");
 }

@@ -36,7 +36,10 @@ impl Tokens {
         let life = Duration::from_secs(auth.expires_in.unwrap_or(60));
         let mut issued = lock(&self.issued);
         issued.0 += 1;
-        let name = format!("token-{}", issued.0);
+        let name = match &auth.signer {
+            None => format!("token-{}", issued.0),
+            Some(signer) => signer.sign(issued.0, &grants, life),
+        };
         let token = Token {
             grants,
             expires: Instant::now() + life,
@@ -163,7 +166,7 @@ fn challenge(auth: &Auth, realm: &str, needed: &[Grant], error: &str) -> Reply {
 }
 
 /// The name that the token service is asked for.
-const SERVICE: &str = "regimg-tests";
+pub(super) const SERVICE: &str = "regimg-tests";
 
 fn default_challenge(auth: &Auth, scope: &str, error: &str) -> String {
     if auth.scheme == Scheme::Basic {

@@ -1,5 +1,8 @@
 //! How a registry wants its clients to authenticate.
 
+use super::signer::Signer;
+use crate::tls::Identity;
+
 pub(super) const TOKEN_PATH: &str = "/token";
 
 /// How a registry wants its clients to authenticate.
@@ -23,6 +26,7 @@ pub struct Auth {
     pub(super) field: TokenField,
     pub(super) identity_token: Option<String>,
     pub(super) fixed_token: Option<String>,
+    pub(super) signer: Option<Signer>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +82,7 @@ impl Auth {
             field: TokenField::Token,
             identity_token: None,
             fixed_token: None,
+            signer: None,
         }
     }
 
@@ -180,6 +185,14 @@ impl Auth {
     #[must_use]
     pub fn registry_token(mut self, token: &str) -> Self {
         self.fixed_token = Some(token.to_owned());
+        self
+    }
+
+    /// Gives out signed tokens, which a registry elsewhere believes that was told to trust the
+    /// certificate of `identity`; see [`DockerRegistry::start_with`](crate::DockerRegistry::start_with).
+    #[must_use]
+    pub fn signed_by(mut self, identity: &Identity) -> Self {
+        self.signer = Some(Signer::new(identity));
         self
     }
 

@@ -21,6 +21,7 @@ mod route;
 mod rule;
 mod server;
 mod service;
+mod signer;
 mod store;
 mod tags;
 mod token;
@@ -285,6 +286,11 @@ impl Registry {
     pub fn clear_requests(&self) {
         self.service.diary.clear();
     }
+}
+
+/// Who issues tokens, and for whom: what a registry elsewhere has to be told to believe them.
+pub(crate) fn token_parties() -> (&'static str, &'static str) {
+    (signer::ISSUER, access::SERVICE)
 }
 
 /// Locks also after a panic elsewhere: the test that panicked fails anyway.

@@ -32,6 +32,7 @@ pub(super) enum Kind {
     TagStart(char),
     Component(String),
     Scheme,
+    Login,
     HostShape,
     UnbracketedIpv6,
     Ipv6,
@@ -50,14 +51,38 @@ pub(super) enum Part {
 
 impl ParseReferenceError {
     pub(super) fn new(input: &str, kind: Kind) -> Self {
-        let input = excerpt(input);
-        Self { input, kind }
+        match without_login(input) {
+            None => Self {
+                input: excerpt(input),
+                kind,
+            },
+            // What the rule says of the input may hold a part of the password.
+            Some(input) => Self {
+                input: excerpt(&input),
+                kind: Kind::Login,
+            },
+        }
     }
 
-    /// Returns what was parsed, cut after 300 characters.
+    /// Returns what was parsed, cut after 300 characters, and a login that stands in front
+    /// of a host as `****`.
     pub fn input(&self) -> &str {
         &self.input
     }
+}
+
+/// Hides the login of `https://user:password@host/path`, if there is one; the scheme may be
+/// missing. What stands behind the `@` of a reference is a digest and no host.
+fn without_login(input: &str) -> Option<String> {
+    let start = input.find("://").map_or(0, |scheme| scheme + 3);
+    let (scheme, rest) = input.split_at(start);
+    let authority = rest.split('/').next()?;
+    let (login, host) = authority.rsplit_once('@')?;
+    let is_digest = ["sha256:", "sha512:"]
+        .iter()
+        .any(|algorithm| host.starts_with(algorithm));
+    let has_password = login.contains(':');
+    (has_password && !is_digest).then(|| format!("{scheme}****{}", &rest[login.len()..]))
 }
 
 impl fmt::Display for ParseReferenceError {
@@ -92,6 +117,7 @@ impl fmt::Display for Kind {
                 "{found:?} may not stand between the slashes of a repository"
             ),
             Self::Scheme => f.write_str("a name has no scheme; leave out everything up to \"://\""),
+            Self::Login => f.write_str("a name holds no login"),
             Self::HostShape => {
                 f.write_str("a registry is a host name or an address, with an optional port")
             }

@@ -104,6 +104,17 @@ fn repositories_of_no_registry_say_why() {
         format!("{c:?} may not stand in a registry, only letters, digits, '_', '.' and '-'")
     };
     refuse_repository("user@host.example/app", &character('@'));
+    for name in [
+        "bob:hunter2@host.example/app",
+        "https://bob:hunter2@host.example/app",
+        "bob:hunter2@host.example:5000/app",
+        "bob:hunter2@[::1]:5000/app",
+        "bob:hun@ter2@host.example",
+    ] {
+        let error = Repository::parse(name).unwrap_err().to_string();
+        assert!(error.ends_with(": a name holds no login"), "{error}");
+        assert!(!error.contains("hun") && !error.contains("bob"), "{error}");
+    }
     refuse_repository("ex%61mple.com/app", &character('%'));
     refuse_repository("exämple.com/app", &character('ä'));
 }

@@ -40,15 +40,23 @@ impl Credential {
         matches!(self, Self::Anonymous)
     }
 
-    /// Returns what nobody may read.
-    pub(crate) fn secrets(&self) -> Option<&str> {
+    /// Returns what nobody may read, as it is and as it is sent.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let pair = |username: &str, secret: &Secret| {
+            let both = format!("{username}:{}", secret.expose());
+            vec![secret.expose().to_owned(), base64(both.as_bytes())]
+        };
         match self {
-            Self::Anonymous => None,
-            Self::Basic { password, .. } => Some(password.expose()),
-            Self::IdentityToken(token) | Self::RegistryToken(token) => Some(token.expose()),
+            Self::Anonymous => Vec::new(),
+            Self::Basic { username, password } => pair(username, password),
+            Self::IdentityToken(token) => pair(TOKEN_USER, token),
+            Self::RegistryToken(token) => vec![token.expose().trim().to_owned()],
         }
     }
 }
+
+/// The user name that stands for "the password is a refresh token".
+pub(crate) const TOKEN_USER: &str = "<token>";
 
 /// Any error of a [`CredentialSource`].
 pub type CredentialError = Box<dyn std::error::Error + Send + Sync>;
@@ -133,9 +141,48 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
+/// Reads the same, with or without padding and blanks.
+#[cfg(feature = "docker-config")]
+pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
+    let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0_u32);
+    for digit in digits.take_while(|byte| *byte != b'=') {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
+        }
+    }
+    // Six bits alone are no byte.
+    (count < 6).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "docker-config")]
+    #[test]
+    fn base64_is_read_as_it_is_written() {
+        for length in 0..40_u8 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(97)).collect();
+            let text = base64(&bytes);
+            assert_eq!(unbase64(&text).as_deref(), Some(&bytes[..]));
+            assert_eq!(unbase64(text.trim_end_matches('=')), Some(bytes));
+        }
+        assert_eq!(unbase64("Zg==\n"), Some(b"f".to_vec()));
+        assert_eq!(unbase64("Z"), None);
+        assert_eq!(unbase64("Z!"), None);
+    }
 
     #[test]
     fn base64_of_the_rfc() {

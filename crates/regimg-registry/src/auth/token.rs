@@ -14,7 +14,7 @@ use url::form_urlencoded::Serializer;
 use super::challenge::Bearer;
 use super::reply;
 use super::scope::Scope;
-use super::{Credential, basic};
+use super::{Credential, TOKEN_USER, basic};
 use crate::sync::{Flight, lock};
 use crate::transport::address::{self, PlainText};
 use crate::transport::{Authorization, Body, Outgoing, Response, Transport};
@@ -168,7 +168,7 @@ impl Buyer {
         &self,
         realm: &Url,
         purpose: &Purpose,
-        account: Option<(&String, &Secret)>,
+        account: Option<(&str, &Secret)>,
     ) -> Result<Response, Error> {
         let mut url = realm.clone();
         {
@@ -206,8 +206,7 @@ impl Buyer {
             .await?;
         match response.status() {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::UNAUTHORIZED => {
-                self.ask(realm, purpose, Some((&"<token>".to_owned(), token)))
-                    .await
+                self.ask(realm, purpose, Some((TOKEN_USER, token))).await
             }
             _ => Ok(response),
         }

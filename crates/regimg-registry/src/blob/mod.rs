@@ -1,6 +1,6 @@
 //! Blobs: layers and configurations, down and up.
 
-mod content_range;
+pub(crate) mod content_range;
 mod reader;
 mod source;
 mod upload;

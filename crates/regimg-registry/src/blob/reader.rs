@@ -246,10 +246,11 @@ impl BlobReader {
     /// Compares the digest. A body that ends in good order but too early is as wrong as any other.
     fn finish(&mut self) -> Result<(), Error> {
         self.response = None;
-        match self.verifier.take() {
-            Some(verifier) => verifier.finish().map_err(|error| self.mismatch(error)),
-            None => Ok(()),
+        if let Some(verifier) = self.verifier.take() {
+            verifier.finish().map_err(|error| self.mismatch(error))?;
+            self.place.praise();
         }
+        Ok(())
     }
 
     fn mismatch(&self, error: VerifyError) -> Error {

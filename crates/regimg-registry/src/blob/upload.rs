@@ -33,6 +33,9 @@ const PROGRESS: u64 = 1 << 20;
 /// How long the end of a failed upload may take.
 const CLEANUP: Duration = Duration::from_secs(10);
 
+/// How often it is tried while connections break.
+const CLEANUP_TRIES: usize = 3;
+
 impl RepositoryClient {
     /// Pushes a blob, unless the repository has it. Of `mount_from`, repositories of the same
     /// registry are asked first to share theirs.
@@ -69,8 +72,9 @@ impl RepositoryClient {
             .filter(|from| from.path() != self.path());
         let mut upload = Upload::new(self, source, &place);
         let outcome = session.in_time(upload.run(mounts.collect())).await;
-        if outcome.is_err() {
-            upload.give_up().await;
+        match outcome {
+            Ok(_) => place.praise(),
+            Err(_) => upload.give_up().await,
         }
         outcome
     }
@@ -170,8 +174,14 @@ impl<'a> Upload<'a> {
     /// Opens a session, by way of a mount where there is one to try. A mount that is refused, for
     /// whatever reason, is a mount less.
     async fn begin(&mut self, mounts: &[&Repository]) -> Result<Begun, Error> {
-        for from in mounts {
+        for (at, from) in mounts.iter().enumerate() {
             match self.post(Some(from)).await {
+                // The one that has the blob may be the next. Sessions that are only begun to
+                // find out do not count.
+                Ok(Begun::Started) if at + 1 < mounts.len() => {
+                    self.sessions -= 1;
+                    self.abandon().await;
+                }
                 Ok(begun) => return Ok(begun),
                 Err(error)
                     if error.status().is_some() && error.kind() != ErrorKind::RateLimited =>
@@ -388,7 +398,8 @@ impl<'a> Upload<'a> {
             _ => None,
         };
         match count {
-            Some(count) if count <= self.descriptor().size => self.offset = count,
+            // Of nothing and of one byte registries say the same.
+            Some(count) if (1..=self.descriptor().size).contains(&count) => self.offset = count,
             _ => self.abandon().await,
         }
         false
@@ -408,11 +419,15 @@ impl<'a> Upload<'a> {
         };
         self.offset = 0;
         let accepted = [StatusCode::NO_CONTENT, StatusCode::ACCEPTED, StatusCode::OK];
-        if let Err(error) = self
-            .ask(self.outgoing(Method::DELETE, url), &accepted)
-            .await
-        {
+        for _ in 0..CLEANUP_TRIES {
+            let request = self.outgoing(Method::DELETE, url.clone());
+            let Err(error) = self.ask(request, &accepted).await else {
+                return;
+            };
             debug!("ending an upload: {}", chain(&error));
+            if error.kind() != ErrorKind::Interrupted {
+                return;
+            }
         }
     }
 

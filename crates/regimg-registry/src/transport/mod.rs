@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod body;
 mod classify;
 mod gate;
+mod identity;
 pub(crate) mod limit;
 mod proxy;
 mod rate;
@@ -12,6 +13,8 @@ mod response;
 pub(crate) mod retry;
 mod tls;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER};
@@ -22,14 +25,16 @@ use url::Url;
 pub(crate) use body::Body;
 use body::Pulse;
 use gate::Gates;
+pub use identity::ClientIdentity;
 pub use proxy::Proxy;
 pub use rate::RateLimit;
 use rate::RateLimits;
 pub(crate) use redirect::Redirects;
 pub(crate) use response::Response;
 pub(crate) use retry::Retry;
-pub use tls::{ClientIdentity, ServerCertificates};
+pub use tls::ServerCertificates;
 
+use crate::error::Patience;
 use crate::{Config, Error, ErrorKind};
 
 /// Sends requests; shared by everything that one [`Client`](crate::Client) does.
@@ -37,6 +42,7 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     /// Shows the client's certificate; the other one has none to show.
     identified: Option<reqwest::Client>,
+    certificate_asked: Arc<AtomicBool>,
     config: Config,
     gates: Gates,
     rates: RateLimits,
@@ -73,12 +79,14 @@ pub(crate) struct Authorization {
 
 impl Transport {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
-        let http = client(&config, None)?;
+        let asked = Arc::default();
+        let http = client(&config, None, &asked)?;
         let identity = config.client_identity.as_ref();
         let identified = identity
-            .map(|identity| client(&config, Some(identity)))
+            .map(|identity| client(&config, Some(identity), &asked))
             .transpose()?;
         Ok(Self {
+            certificate_asked: asked,
             http,
             identified,
             config,
@@ -120,6 +128,21 @@ impl Transport {
             let done = tokio::time::timeout_at(deadline.into(), work).await;
             done.map_err(over)?
         }
+    }
+
+    /// Says of a first exchange that broke whether a certificate that the server asked for is the
+    /// likely reason, which no further try will change.
+    pub(crate) fn blame_certificate(&self, error: Error) -> Error {
+        let is_asked = self.certificate_asked.load(Ordering::Relaxed);
+        if error.kind() != ErrorKind::Interrupted || !is_asked {
+            return error;
+        }
+        let hint = match self.identified {
+            None => "the server asked for a client certificate, and none is configured",
+            Some(_) => "the server asked for a client certificate, and may not accept this one",
+        };
+        let error = error.with_kind(ErrorKind::Tls).with_hint(hint);
+        error.with_patience(Patience::Short)
     }
 
     /// Returns what the host of `url` said last about its limits.
@@ -262,11 +285,15 @@ impl Transport {
     }
 }
 
-fn client(config: &Config, identity: Option<&ClientIdentity>) -> Result<reqwest::Client, Error> {
+fn client(
+    config: &Config,
+    identity: Option<&ClientIdentity>,
+    asked: &Arc<AtomicBool>,
+) -> Result<reqwest::Client, Error> {
     let proxy = config.proxy.clone();
     let transfers = u32::try_from(config.max_transfers).unwrap_or(u32::MAX);
     let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::config(config, identity)?)
+        .tls_backend_preconfigured(tls::config(config, identity, asked.clone())?)
         .user_agent(&config.user_agent)
         .redirect(reqwest::redirect::Policy::none())
         // Whatever features other crates turn on, bytes arrive as they were sent.

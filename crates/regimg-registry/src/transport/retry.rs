@@ -37,7 +37,11 @@ impl Retry {
         let Some(patience) = error.patience() else {
             return Err(error);
         };
-        if patience == Patience::Short && self.attempts >= self.policy.unreachable_tries {
+        let tries = match patience {
+            Patience::Short => self.policy.unreachable_tries.min(self.policy.max_tries),
+            Patience::Long => self.policy.max_tries,
+        };
+        if self.attempts >= tries {
             return Err(error);
         }
         let wait = self.next_wait(&error)?;

@@ -2,30 +2,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
     SignatureScheme,
 };
 
-use regimg_core::Secret;
-
+use super::identity::{Answer, ClientIdentity};
 use crate::{Config, Error, ErrorKind};
-
-/// What a client shows to registries that ask for a certificate.
-#[derive(Clone, Debug)]
-pub struct ClientIdentity {
-    /// The certificate in PEM, followed by the ones between it and its authority, if there are any.
-    pub certificate: String,
-    /// Its private key in PEM, not encrypted.
-    pub key: Secret,
-}
 
 /// Whether servers have to prove who they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,51 +37,25 @@ pub enum ServerCertificates {
 pub(crate) fn config(
     config: &Config,
     identity: Option<&ClientIdentity>,
+    asked: Arc<AtomicBool>,
 ) -> Result<ClientConfig, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let given = given_certificates(&config.ca_certs)?;
     let mut verifier = Verifier::new(given, provider.clone())?;
     verifier.ignores = config.server_certificates == ServerCertificates::DangerouslyIgnored;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let answer = Answer::new(identity, &provider, asked)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier));
-    let mut config = match identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = identity.read()?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| unusable_identity(&error.to_string()))?
-        }
-    };
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(Arc::new(answer));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
 fn unusable(error: rustls::Error) -> Error {
     Error::new(ErrorKind::Configuration, "TLS cannot be set up").with_source(error)
-}
-
-impl ClientIdentity {
-    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
-        let chain = chain.map_err(|error| unusable_identity(&error.to_string()))?;
-        if chain.is_empty() {
-            return Err(unusable_identity("there is no PEM certificate"));
-        }
-        // The parser's own words might repeat a piece of the key.
-        let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes())
-            .map_err(|_| unusable_identity("there is no private key in PEM that can be read"))?;
-        Ok((chain, key))
-    }
-}
-
-fn unusable_identity(why: &str) -> Error {
-    let message = format!("the client certificate cannot be used: {why}");
-    Error::new(ErrorKind::Configuration, message)
 }
 
 /// Reads the user's PEM texts; each must hold at least one certificate.
@@ -177,12 +142,18 @@ fn named(refused: rustls::Error, leaf: &CertificateDer<'_>) -> rustls::Error {
         return refused;
     };
     let signature_is_bad = matches!(reason, CertificateError::BadSignature);
-    if !signature_is_bad && !matches!(reason, CertificateError::UnknownIssuer) {
-        return refused;
-    }
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else {
         return refused;
     };
+    let is_unknown = match reason {
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => true,
+        // An authority's certificate in the place of a server's.
+        CertificateError::Other(_) => parsed.issuer() == parsed.subject(),
+        _ => false,
+    };
+    if !is_unknown {
+        return refused;
+    }
     let issuer = UnknownIssuer {
         issuer: parsed.issuer().to_string().chars().take(200).collect(),
         is_own: parsed.issuer() == parsed.subject(),

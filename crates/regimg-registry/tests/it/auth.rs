@@ -38,22 +38,25 @@ fn tokens(world: &World) -> usize {
 }
 
 fn bearer() -> Auth {
-    Auth::bearer().account("user", "secret")
+    Auth::bearer().account("user", "pa55word")
 }
 
 #[tokio::test]
 async fn good_credentials_of_every_kind() {
-    let user = || basic("user", "secret");
+    let user = || basic("user", "pa55word");
     let challenges = |lines: &[&str]| bearer().challenges(lines);
     let wanted = r#"Bearer realm="{realm}",service="{service}",scope="{scope}""#;
     for (auth, credential) in [
         (Auth::none(), Credential::Anonymous),
         (Auth::none(), user()),
-        (Auth::basic().account("user", "secret"), user()),
-        (Auth::basic().account("user", "secret").open_ping(), user()),
+        (Auth::basic().account("user", "pa55word"), user()),
+        (
+            Auth::basic().account("user", "pa55word").open_ping(),
+            user(),
+        ),
         (
             Auth::basic()
-                .account("user", "secret")
+                .account("user", "pa55word")
                 .challenges(&["Negotiate", r#"Basic realm="x""#]),
             user(),
         ),
@@ -69,12 +72,12 @@ async fn good_credentials_of_every_kind() {
         ),
         (bearer().expires_in(None), user()),
         (
-            bearer().identity_token("refresh"),
-            Credential::IdentityToken(Secret::new("refresh")),
+            bearer().identity_token("refr3sh"),
+            Credential::IdentityToken(Secret::new("refr3sh")),
         ),
         (
-            bearer().registry_token("fixed"),
-            Credential::RegistryToken(Secret::new("fixed")),
+            bearer().registry_token("f1xed"),
+            Credential::RegistryToken(Secret::new("f1xed")),
         ),
         (challenges(&[r#"Basic realm="x""#, wanted]), user()),
         (
@@ -95,8 +98,8 @@ async fn good_credentials_of_every_kind() {
 
 #[tokio::test]
 async fn bad_credentials_are_tried_once_and_said_to_be_bad() {
-    for auth in [Auth::basic().account("user", "secret"), bearer()] {
-        let world = world(auth, basic("user", "wrong"));
+    for auth in [Auth::basic().account("user", "pa55word"), bearer()] {
+        let world = world(auth, basic("user", "wr0ng"));
         let error = world
             .repository("a/b")
             .manifest(&tag("latest"))
@@ -122,7 +125,7 @@ async fn bad_credentials_are_tried_once_and_said_to_be_bad() {
 
 #[tokio::test]
 async fn a_refusal_of_the_token_server_is_not_an_absent_manifest() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     world
         .registry
         .fault(Match::get("/token"), Fault::status(404));
@@ -134,7 +137,7 @@ async fn a_refusal_of_the_token_server_is_not_an_absent_manifest() {
 
 #[tokio::test]
 async fn scopes_are_those_of_go_clients() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     look(&world).await.unwrap();
     let source = Source::new(content(10));
     world
@@ -165,7 +168,7 @@ async fn scopes_are_those_of_go_clients() {
 
 #[tokio::test]
 async fn many_at_one_time_greet_once_and_buy_one_token() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     let all = future::join_all((0..100).map(|_| look(&world))).await;
     assert!(all.into_iter().all(|found| found.unwrap()));
     assert_eq!(
@@ -177,7 +180,7 @@ async fn many_at_one_time_greet_once_and_buy_one_token() {
 
 #[tokio::test]
 async fn revoked_tokens_are_renewed_once() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     look(&world).await.unwrap();
     world.registry.revoke_tokens();
     let all = future::join_all((0..32).map(|_| look(&world))).await;
@@ -187,7 +190,7 @@ async fn revoked_tokens_are_renewed_once() {
 
 #[tokio::test]
 async fn tokens_are_renewed_before_they_end() {
-    let world = world(bearer().expires_in(Some(300)), basic("user", "secret"));
+    let world = world(bearer().expires_in(Some(300)), basic("user", "pa55word"));
     look(&world).await.unwrap();
     world.clock.advance(Duration::from_secs(285));
     look(&world).await.unwrap();
@@ -199,7 +202,7 @@ async fn tokens_are_renewed_before_they_end() {
 
 #[tokio::test]
 async fn a_large_body_gets_a_token_that_lasts() {
-    let world = world(bearer().expires_in(Some(300)), basic("user", "secret"));
+    let world = world(bearer().expires_in(Some(300)), basic("user", "pa55word"));
     let repository = world.repository("a/b");
     let source = Source::new(content(10));
     repository.push_blob(&source, &[]).await.unwrap();
@@ -212,7 +215,7 @@ async fn a_large_body_gets_a_token_that_lasts() {
 
 #[tokio::test]
 async fn short_tokens_serve_more_than_one_transfer() {
-    let world = world(bearer().expires_in(None), basic("user", "secret"));
+    let world = world(bearer().expires_in(None), basic("user", "pa55word"));
     let repository = world.repository("a/b");
     for length in 10..20 {
         let source = Source::new(content(length));
@@ -225,7 +228,7 @@ async fn short_tokens_serve_more_than_one_transfer() {
 
 #[tokio::test]
 async fn a_refusal_without_end_is_an_error_after_one_more_try() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     let challenge = format!(
         r#"Bearer realm="{}/token",scope="repository:a/b:pull""#,
         world.registry.url(Origin::Registry)
@@ -251,7 +254,7 @@ async fn a_refusal_without_end_is_an_error_after_one_more_try() {
 
 #[tokio::test]
 async fn demanded_scopes_are_added_and_remembered() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     let realm = format!("{}/token", world.registry.url(Origin::Registry));
     let challenge = format!(
         r#"Bearer realm="{realm}",scope="repository:base:pull",error="insufficient_scope""#
@@ -281,7 +284,7 @@ async fn demanded_scopes_are_added_and_remembered() {
 
 #[tokio::test]
 async fn a_token_server_out_of_order_is_waited_for() {
-    let world = world(bearer(), basic("user", "secret"));
+    let world = world(bearer(), basic("user", "pa55word"));
     world.registry.fault(
         Match::get("/token").once(),
         Fault::status(503).header("Retry-After", "11"),
@@ -303,7 +306,7 @@ async fn replies_that_are_none() {
         ("", ErrorKind::Protocol),
         (long.as_str(), ErrorKind::TooLarge),
     ] {
-        let world = world(bearer(), basic("user", "secret"));
+        let world = world(bearer(), basic("user", "pa55word"));
         world
             .registry
             .fault(Match::get("/token"), Fault::answer().body(body.to_owned()));
@@ -316,8 +319,8 @@ async fn replies_that_are_none() {
 async fn refresh_tokens_are_exchanged_by_post_or_else_by_get() {
     for status in [404, 405, 401] {
         let world = world(
-            bearer().account("<token>", "refresh"),
-            Credential::IdentityToken(Secret::new("refresh")),
+            bearer().account("<token>", "refr3sh"),
+            Credential::IdentityToken(Secret::new("refr3sh")),
         );
         world
             .registry
@@ -335,7 +338,7 @@ async fn refresh_tokens_are_exchanged_by_post_or_else_by_get() {
 
 #[tokio::test]
 async fn passwords_go_to_the_token_server_alone() {
-    let world = world(bearer().realm(Realm::Separate), basic("user", "secret"));
+    let world = world(bearer().realm(Realm::Separate), basic("user", "pa55word"));
     let repository = world.repository("a/b");
     look(&world).await.unwrap();
     repository.tags().await.unwrap();
@@ -363,7 +366,7 @@ async fn dangerous_token_servers_are_refused() {
     ] {
         let world = world(
             bearer().realm(Realm::Url(realm.to_owned())),
-            basic("user", "secret"),
+            basic("user", "pa55word"),
         );
         let error = look(&world).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{realm}: {error}");
@@ -372,7 +375,7 @@ async fn dangerous_token_servers_are_refused() {
 
 #[tokio::test]
 async fn half_an_account_is_none() {
-    for (username, password) in [("user", ""), ("", "secret")] {
+    for (username, password) in [("user", ""), ("", "pa55word")] {
         let world = world(Auth::none(), basic(username, password));
         look(&world).await.unwrap();
         assert!(
@@ -400,9 +403,9 @@ impl CredentialSource for Counting {
 
 #[tokio::test]
 async fn sources_of_credentials_are_asked_once() {
-    let world = World::open(registry(Auth::basic().account("user", "secret")));
+    let world = World::open(registry(Auth::basic().account("user", "pa55word")));
     for (credential, wanted) in [
-        (Some(basic("user", "secret")), None),
+        (Some(basic("user", "pa55word")), None),
         (None, Some(ErrorKind::Credential)),
     ] {
         let source = Arc::new(Counting(0.into(), credential));
@@ -417,5 +420,49 @@ async fn sources_of_credentials_are_asked_once() {
         );
         let asked = source.0.load(std::sync::atomic::Ordering::Relaxed);
         assert!(asked == 1 || wanted.is_some(), "{asked}");
+    }
+}
+
+/// A source whose password changes when it is asked again.
+struct Rotating(std::sync::atomic::AtomicUsize);
+
+impl CredentialSource for Rotating {
+    fn credential<'a>(
+        &'a self,
+        _: &'a regimg_core::Registry,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        let asked = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(async move { Ok(basic("user", &format!("pa55word-{asked}"))) })
+    }
+}
+
+#[tokio::test]
+async fn passwords_that_end_are_asked_for_again() {
+    let bearer = || Auth::bearer().expires_in(Some(60));
+    for kind in [Auth::basic as fn() -> Auth, bearer] {
+        let server = registry(kind().account("user", "pa55word-0"));
+        let clock = crate::support::TestClock::new();
+        let mut config = Config::default();
+        config.clock = clock.clone();
+        let source = Arc::new(Rotating(0.into()));
+        let client = Client::new(config, source.clone()).unwrap();
+        let name = format!("{}/a/b", server.host());
+        let repository = client.repository(&regimg_core::Repository::parse(&name).unwrap());
+        let latest = tag("latest");
+        let all = || future::join_all((0..20).map(|_| repository.digest(&latest)));
+        assert!(all().await.into_iter().all(|found| found.is_ok()));
+        server.set_auth(kind().account("user", "pa55word-1"));
+        server.revoke_tokens();
+        clock.advance(Duration::from_mins(2));
+        assert!(all().await.into_iter().all(|found| found.is_ok()));
+        let asked = source.0.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(asked, 2, "once for all");
+        server.set_auth(kind().account("user", "another"));
+        server.revoke_tokens();
+        clock.advance(Duration::from_mins(2));
+        let error = repository.manifest(&latest).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        let asked = source.0.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(asked, 3, "and then it is an error");
     }
 }

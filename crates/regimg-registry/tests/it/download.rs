@@ -138,6 +138,20 @@ async fn a_server_without_ranges_is_borne() {
 }
 
 #[tokio::test]
+async fn a_range_that_is_refused_is_asked_for_no_more() {
+    let length = 1000;
+    let (world, descriptor) = published(length);
+    world
+        .registry
+        .fault(Match::get(BLOBS).once(), Fault::cut_at(600));
+    let refused = Match::get(BLOBS).with_header("range", "bytes");
+    world.registry.fault(refused, Fault::status(416));
+    let got = download(&world, &descriptor).await.unwrap();
+    assert_eq!(got, content(length));
+    assert_eq!(ranges(&world), ranged(&[0, 600, 0]));
+}
+
+#[tokio::test]
 async fn parts_that_begin_too_early_are_trimmed_and_too_late_refused() {
     let length = 1000;
     for (first, wanted) in [(400, None), (601, Some(ErrorKind::Protocol))] {

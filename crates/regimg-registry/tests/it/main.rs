@@ -3,12 +3,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod deadlines;
+mod differential;
+#[cfg(feature = "docker-config")]
+mod docker_config;
 mod download;
 mod events;
+mod limits;
+mod log;
 mod manifests;
+mod peers;
 mod proxies;
+mod push;
 mod redirects;
+mod referrers;
 mod retries;
+mod schemes;
+mod soak;
 mod support;
 mod tags;
 mod tls;

@@ -1,5 +1,6 @@
 //! Digests, manifests, and the way from an index to an image.
 
+use futures_util::StreamExt as _;
 use regimg_core::{Identifier, Platform, RawManifest};
 use regimg_registry::{ErrorKind, ManifestOutcome};
 use regimg_tests::registry::{Fault, Match, Registry};
@@ -234,6 +235,88 @@ async fn indexes_lead_to_the_image_of_a_platform() {
         cause.contains("linux/s390x") && cause.contains("linux/arm64"),
         "{cause}"
     );
+}
+
+#[tokio::test]
+async fn indexes_within_indexes_are_searched_and_listed() {
+    let image = |platform: &str| Image::builder().platform(platform).build();
+    let (arm, amd, riscv) = (
+        image("linux/arm64"),
+        image("linux/amd64"),
+        image("linux/riscv64"),
+    );
+    let index = |builder: regimg_tests::IndexBuilder| builder.build();
+    let one = index(Index::builder().image(&amd));
+    let two = index(Index::builder().image(&arm).attestation_for(&arm));
+    let both = index(Index::builder().index(&one).index(&two).image(&riscv));
+    let registry = Registry::start();
+    registry.publish("a/b", "latest", &index(Index::builder().index(&both)));
+    let mut deep = index(Index::builder().image(&amd));
+    for _ in 0..8 {
+        deep = index(Index::builder().index(&deep));
+    }
+    registry.publish("a/b", "deep", &deep);
+    let world = World::open(registry);
+    let repository = world.repository("a/b");
+    let ask = async |name: &str, platform: &str| {
+        let platform = Platform::parse(platform).unwrap();
+        repository.image(&tag(name), &platform).await
+    };
+    for (platform, wanted) in [
+        ("linux/arm64", &arm),
+        ("linux/amd64", &amd),
+        ("linux/riscv64", &riscv),
+    ] {
+        let found = ask("latest", platform).await.unwrap();
+        assert_eq!(*found.digest(), digest(&wanted.digest()), "{platform}");
+    }
+    let error = ask("latest", "linux/s390x").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoPlatform);
+    let list = std::error::Error::source(&error).unwrap().to_string();
+    for there in ["linux/arm64", "linux/amd64", "linux/riscv64"] {
+        assert!(list.contains(there), "{list}");
+    }
+    let error = ask("deep", "linux/amd64").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NoPlatform);
+    assert!(error.to_string().contains("8 indexes"), "{error}");
+}
+
+#[tokio::test]
+async fn many_digests_are_looked_up_side_by_side() {
+    let (world, image) = published();
+    let wanted = digest(&image.digest());
+    (0..40).for_each(|number| {
+        world
+            .registry
+            .tag("a/b", &format!("t{number}"), &image.digest());
+    });
+    let names = (0..50).map(|number| tag(&format!("t{number}")));
+    let looked_up = world.repository("a/b").digests(names);
+    let found: Vec<_> = looked_up.collect().await;
+    let absent = |found: &&(Identifier, Result<_, _>)| matches!(found.1, Ok(None));
+    assert_eq!(found.len(), 50);
+    assert_eq!(found.iter().filter(absent).count(), 10);
+    let present = found
+        .iter()
+        .filter_map(|(_, found)| found.as_ref().unwrap().as_ref());
+    assert!(present.into_iter().all(|digest| *digest == wanted));
+    assert_eq!(world.registry.count("HEAD", "/v2/a/b/manifests/"), 50);
+}
+
+#[tokio::test]
+async fn a_head_that_names_another_digest_is_not_believed() {
+    let (world, image) = published();
+    let lie = format!("sha256:{}", "0".repeat(64));
+    world.registry.fault(
+        Match::head("/v2/a/b/manifests/sha256*"),
+        Fault::answer().header("docker-content-digest", &lie),
+    );
+    let asked = digest(&image.digest());
+    let found = world
+        .repository("a/b")
+        .digest(&Identifier::Digest(asked.clone()))
+        .await;
+    assert_eq!(found.unwrap(), Some(asked));
 }
 
 #[tokio::test]

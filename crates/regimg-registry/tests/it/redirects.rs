@@ -8,11 +8,11 @@ use crate::support::{Source, World, basic, content, drain, stored, tag};
 
 fn world(auth: Auth) -> World {
     let registry = Registry::builder()
-        .auth(auth.account("user", "secret"))
+        .auth(auth.account("user", "pa55word"))
         .upload_location(UploadLocation::Elsewhere)
         .start();
     registry.publish("a/b", "latest", &Image::with_text("x"));
-    World::with(registry, basic("user", "secret"))
+    World::with(registry, basic("user", "pa55word"))
 }
 
 #[track_caller]
@@ -57,6 +57,85 @@ async fn other_hosts_see_no_secrets() {
             .unwrap();
         no_secrets_elsewhere(&world, 7);
     }
+}
+
+/// Every request that there is, whether it ends well or not.
+async fn do_everything(world: &World) {
+    let repository = world.repository("a/b");
+    let blob = stored(&world.registry, "a/b", &content(1000));
+    let manifest = crate::support::raw(regimg_tests::Artifact::manifest(&Image::with_text("y")));
+    let _ = repository.tags().await;
+    let _ = repository.digest(&tag("latest")).await;
+    let _ = repository.manifest(&tag("latest")).await;
+    let _ = repository.referrers(&blob.digest, None).await;
+    let _ = repository.blob_exists(&blob.digest).await;
+    let _ = repository.read_blob(&blob, 1000).await;
+    let _ = repository.push_manifest(&tag("new"), &manifest).await;
+    for fault in [None, Some(Fault::status(400))] {
+        if let Some(fault) = fault {
+            // So that the upload is ended by `DELETE`.
+            world
+                .registry
+                .fault(Match::put("/v2/a/b/blobs/uploads/*"), fault);
+        }
+        let source = Source::new(content(500));
+        let _ = repository.push_blob(&source, &[world.name("other")]).await;
+        world
+            .registry
+            .remove_blob("a/b", &regimg_tests::Digest::sha256(&content(500)));
+    }
+}
+
+#[tokio::test]
+async fn no_method_carries_secrets_over_a_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        for method in ["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"] {
+            for auth in [Auth::basic(), Auth::bearer()] {
+                let registry = Registry::builder()
+                    .auth(auth.account("user", "pa55word"))
+                    .start();
+                registry.publish("a/b", "latest", &Image::with_text("x"));
+                let world = World::with(registry, basic("user", "pa55word"));
+                let rule = match method {
+                    "GET" => Match::get("/v2/a/b/*"),
+                    "HEAD" => Match::head("/v2/a/b/*"),
+                    "POST" => Match::post("/v2/a/b/*"),
+                    "PATCH" => Match::patch("/v2/a/b/*"),
+                    "PUT" => Match::put("/v2/a/b/manifests/*"),
+                    _ => Match::delete("/v2/a/b/*"),
+                };
+                let away = Fault::redirect_elsewhere().as_status(status);
+                world.registry.fault(rule.at(Origin::Registry), away);
+                do_everything(&world).await;
+                let elsewhere = world.registry.requests_to(Origin::Elsewhere);
+                let follows = status >= 307 || matches!(method, "GET" | "HEAD");
+                assert_eq!(!elsewhere.is_empty(), follows, "{method} {status}");
+                for record in elsewhere {
+                    assert_eq!(record.authorization(), None, "{}", record.line());
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_host_of_a_redirected_greeting_gets_no_password() {
+    let world = world(Auth::basic());
+    world
+        .registry
+        .fault(Match::get("/v2/").once(), Fault::redirect_elsewhere());
+    let thief = format!(
+        r#"Bearer realm="{}/token""#,
+        world.registry.url(Origin::Tokens)
+    );
+    let challenge = Fault::status(401).header("www-authenticate", &thief);
+    world
+        .registry
+        .fault(Match::get("/v2/").at(Origin::Elsewhere), challenge);
+    let found = world.repository("a/b").digest(&tag("latest")).await;
+    assert!(found.unwrap().is_some());
+    assert!(world.registry.requests_to(Origin::Tokens).is_empty());
+    no_secrets_elsewhere(&world, 1);
 }
 
 #[tokio::test]
@@ -127,11 +206,11 @@ async fn token_servers_that_redirect_pass_no_secrets_on() {
     no_secrets_elsewhere(&world, 1);
 
     let registry = Registry::builder()
-        .auth(Auth::bearer().identity_token("refresh"))
+        .auth(Auth::bearer().identity_token("refr3sh"))
         .start();
     let world = World::with(
         registry,
-        Credential::IdentityToken(regimg_core::Secret::new("refresh")),
+        Credential::IdentityToken(regimg_core::Secret::new("refr3sh")),
     );
     let elsewhere = format!("{}/token", world.registry.url(Origin::Elsewhere));
     world

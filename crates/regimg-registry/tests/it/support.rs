@@ -7,12 +7,16 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
-use regimg_core::{Algorithm, Descriptor, Digest, Identifier, MediaType, Repository, Tag};
+use regimg_core::{
+    Algorithm, Descriptor, Digest, Identifier, MediaType, RawManifest, Repository, Tag,
+};
 use regimg_registry::{
     BlobReader, BlobSource, Client, Clock, Config, Credential, Error, RepositoryClient,
 };
 use regimg_tests::Blob;
 use regimg_tests::registry::Registry;
+
+use crate::log::{Log, holds_no_secret, secrets};
 
 /// Time that passes only when somebody waits for it.
 #[derive(Debug)]
@@ -87,11 +91,24 @@ impl Clock for TestClock {
     }
 }
 
-/// A registry, a client for it, and the client's time.
+/// A registry, a client for it, the client's time, and everything that was told.
+///
+/// At its end no secret may stand in the log.
 pub(crate) struct World {
     pub(crate) registry: Registry,
     pub(crate) client: Client,
     pub(crate) clock: Arc<TestClock>,
+    pub(crate) log: Log,
+    credential: Credential,
+    _listening: tracing::subscriber::DefaultGuard,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            holds_no_secret(&self.log.text(), &self.secrets());
+        }
+    }
 }
 
 impl World {
@@ -113,12 +130,21 @@ impl World {
         config.clock = clock.clone();
         config.timeouts.idle = Duration::from_millis(300);
         adjust(&mut config);
-        let client = Client::new(config, credential).unwrap();
+        let log = Log::default();
+        let listening = log.listen();
+        let client = Client::new(config, credential.clone()).unwrap();
         Self {
             registry,
             client,
             clock,
+            log,
+            credential,
+            _listening: listening,
         }
+    }
+
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        secrets(&self.registry, &self.credential)
     }
 
     pub(crate) fn repository(&self, path: &str) -> RepositoryClient {
@@ -165,6 +191,24 @@ pub(crate) fn stored(registry: &Registry, repository: &str, content: &Bytes) -> 
         &Blob::new(MediaType::OCI_LAYER.as_str(), content.clone()),
     );
     descriptor(content)
+}
+
+/// The blob of a fixture, to be pushed.
+pub(crate) fn source_of(blob: &Blob) -> Source {
+    let media_type = MediaType::new(blob.media_type());
+    let content = blob.content().bytes();
+    let size = content.len() as u64;
+    Source {
+        descriptor: Descriptor::new(media_type, digest(blob.digest()), size),
+        content,
+        opened: Mutex::default(),
+    }
+}
+
+/// The manifest of a fixture, to be pushed.
+pub(crate) fn raw(blob: &Blob) -> RawManifest {
+    let media_type = MediaType::new(blob.media_type());
+    RawManifest::new(Some(media_type), blob.content().bytes())
 }
 
 /// Reads a blob to its end.

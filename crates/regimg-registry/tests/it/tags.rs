@@ -1,5 +1,6 @@
 //! Tag lists.
 
+use futures_util::StreamExt as _;
 use regimg_registry::ErrorKind;
 use regimg_tests::Image;
 use regimg_tests::registry::{Fault, LinkForm, Match, Paging, Registry};
@@ -124,4 +125,26 @@ async fn a_page_in_the_middle_may_fail_for_a_while() {
     world.registry.fault(middle.once(), Fault::cut_at(5));
     check(&world, world.repository("a/b").tags().await, 6);
     assert_eq!(world.clock.waits()[0], 7000);
+}
+
+#[tokio::test]
+async fn pages_stream_one_at_a_time_and_end_with_an_error() {
+    let world = tagged(25, Paging::of(10));
+    let mut pages = Box::pin(world.repository("a/b").tag_pages().into_stream());
+    for requests in 1..=3 {
+        let page = pages.next().await.unwrap().unwrap();
+        assert_eq!(page.len(), if requests == 3 { 5 } else { 10 });
+        assert_eq!(world.registry.count("GET", "/v2/a/b/tags/list"), requests);
+    }
+    assert!(pages.next().await.is_none());
+
+    let world = tagged(25, Paging::of(10));
+    let broken = Match::get("/v2/a/b/tags/list?*last=*");
+    world.registry.fault(broken, Fault::status(400));
+    let pages = world.repository("a/b").tag_pages().into_stream();
+    let pages: Vec<_> = pages.collect().await;
+    assert_eq!(
+        pages.iter().map(Result::is_ok).collect::<Vec<_>>(),
+        [true, false]
+    );
 }

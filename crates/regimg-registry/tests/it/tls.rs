@@ -2,9 +2,12 @@
 
 use futures_util::future;
 use http::Version;
-use regimg_registry::{Client, Config, Credential, Error, ErrorKind, PlainHttp};
+use regimg_core::Secret;
+use regimg_registry::{
+    Client, ClientIdentity, Config, Credential, Error, ErrorKind, PlainHttp, ServerCertificates,
+};
 use regimg_tests::Image;
-use regimg_tests::registry::{Builder, Fault, Match, Registry, RouteKind};
+use regimg_tests::registry::{Auth, Builder, Fault, Match, Origin, Realm, Registry, RouteKind};
 use regimg_tests::tls::{Authority, Identity, LOCAL_NAMES, Protocols};
 
 use crate::support::{World, tag};
@@ -245,4 +248,187 @@ async fn plain_http_only_where_allowed() {
         assert_eq!(got.is_ok(), wanted, "{got:?}");
         assert_eq!(registry.count("GET", "/v2/"), usize::from(wanted));
     }
+}
+
+#[tokio::test]
+async fn a_refusal_names_who_issued_the_certificate() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let lab = Identity::self_signed_authority(&LOCAL_NAMES);
+    for (identity, trusted, wanted) in [
+        (
+            authority.server(&LOCAL_NAMES),
+            vec![],
+            "issued by \"CN=regimg test authority\", unknown here",
+        ),
+        (
+            authority.server(&LOCAL_NAMES),
+            vec![stranger.pem()],
+            "in vain to be issued by \"CN=regimg test authority\"",
+        ),
+        (
+            lab,
+            vec![],
+            "of \"CN=self-signed server\" is signed by itself",
+        ),
+    ] {
+        let error = handshake(&identity, &trusted).await.unwrap_err();
+        assert!(error.to_string().contains(wanted), "{error:?}");
+        assert!(error.hint().unwrap().contains("ca_certs"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn verification_ends_only_when_told_to() {
+    let authority = Authority::new();
+    for identity in [
+        authority.server(&LOCAL_NAMES),
+        authority.server(&["example.com"]),
+        authority.expired_server(&LOCAL_NAMES),
+    ] {
+        for (certificates, wanted) in [
+            (ServerCertificates::Verified, false),
+            (ServerCertificates::DangerouslyIgnored, true),
+        ] {
+            let builder = Registry::builder().tls_with(identity.clone(), authority.pem());
+            let registry = builder.start();
+            registry.publish("a/b", "latest", &Image::with_text("x"));
+            let world = World::new(registry, Credential::Anonymous, |config| {
+                config.server_certificates = certificates;
+            });
+            assert_eq!(look(&world).await.is_ok(), wanted, "{certificates:?}");
+        }
+    }
+}
+
+fn identity_of(identity: &Identity) -> ClientIdentity {
+    ClientIdentity {
+        certificate: identity.certificate_pem().to_owned(),
+        key: Secret::new(identity.key_pem()),
+    }
+}
+
+/// A registry that wants a certificate of `clients`, and a client that has `identity`.
+fn identified(
+    auth: Auth,
+    clients: &Authority,
+    identity: Option<ClientIdentity>,
+    credential: Credential,
+) -> World {
+    let authority = Authority::new();
+    let builder = Registry::builder()
+        .auth(auth)
+        .tls_with(authority.server(&LOCAL_NAMES), authority.pem())
+        .require_client_certificate(clients.pem());
+    let registry = builder.start();
+    registry.publish("a/b", "latest", &Image::with_text("x"));
+    World::new(registry, credential, |config| {
+        config.ca_certs = vec![authority.pem().to_owned()];
+        config.client_identity = identity;
+        config.retry.max_elapsed = std::time::Duration::from_secs(20);
+    })
+}
+
+#[tokio::test]
+async fn clients_show_their_certificate() {
+    let (clients, stranger) = (Authority::new(), Authority::new());
+    let user = || crate::support::basic("user", "pa55word");
+    let bearer = || Auth::bearer().account("user", "pa55word");
+    let known = || Some(identity_of(&clients.client("me")));
+    for (auth, credential) in [
+        (Auth::none(), Credential::Anonymous),
+        (bearer(), user()),
+        (bearer().realm(Realm::Separate), user()),
+    ] {
+        let world = identified(auth, &clients, known(), credential);
+        assert!(look(&world).await.unwrap());
+    }
+    for identity in [None, Some(identity_of(&stranger.client("me")))] {
+        let world = identified(Auth::none(), &clients, identity, Credential::Anonymous);
+        let error = look(&world).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Tls, "{error:?}");
+        assert!(
+            error.hint().unwrap().contains("client certificate"),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn hosts_of_redirects_see_no_certificate() {
+    let clients = Authority::new();
+    let identity = Some(identity_of(&clients.client("me")));
+    let world = identified(Auth::none(), &clients, identity, Credential::Anonymous);
+    let rule = Match::get("/v2/a/b/manifests/*");
+    world.registry.fault(rule, Fault::redirect_elsewhere());
+    let repository = world.repository("a/b");
+    let error = repository.manifest(&tag("latest")).await.unwrap_err();
+    let kinds = [ErrorKind::Tls, ErrorKind::Interrupted];
+    assert!(
+        kinds.contains(&error.kind()),
+        "it wants one, too: {error:?}"
+    );
+    assert!(world.registry.requests_to(Origin::Elsewhere).is_empty());
+}
+
+#[test]
+fn unusable_certificates_of_clients_are_refused_without_showing_the_key() {
+    let (one, other) = (Authority::new().client("a"), Authority::new().client("b"));
+    let (certificate, key) = (one.certificate_pem(), one.key_pem());
+    for (certificate, key) in [
+        ("", key),
+        ("nonsense", key),
+        (certificate, ""),
+        (certificate, "nonsense"),
+        (certificate, other.key_pem()),
+        (
+            certificate,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        ),
+    ] {
+        let mut config = Config::default();
+        config.client_identity = Some(ClientIdentity {
+            certificate: certificate.to_owned(),
+            key: Secret::new(key),
+        });
+        assert!(!format!("{config:?}").contains("PRIVATE KEY"));
+        let error = Client::new(config, Credential::Anonymous).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        let told = format!("{error:?}");
+        assert!(
+            told.contains("client certificate") && !told.contains("AAAA"),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn transfers_that_nobody_reads_do_not_hold_up_the_others() {
+    let authority = Authority::new();
+    let builder = Registry::builder()
+        .tls_with(authority.server(&LOCAL_NAMES), authority.pem())
+        .protocols(Protocols::Http2);
+    let world = world(builder, vec![authority.pem().to_owned()]);
+    let contents: Vec<_> = (0..4)
+        .map(|number| crate::support::content((5 << 20) + number))
+        .collect();
+    let repository = world.repository("a/b");
+    let mut readers = Vec::new();
+    for content in &contents {
+        let descriptor = crate::support::stored(&world.registry, "a/b", content);
+        readers.push(repository.open_blob(&descriptor).await.unwrap());
+    }
+    // Time for the server to send all that may wait.
+    for _ in 0..20 {
+        repository.manifest(&tag("latest")).await.unwrap();
+    }
+    for (reader, content) in readers.into_iter().zip(&contents).rev() {
+        let got = crate::support::drain(reader).await.unwrap();
+        assert_eq!(got, *content);
+    }
+    assert_eq!(world.registry.connections(), 1);
+    assert_eq!(
+        world.registry.count("GET", "/v2/a/b/blobs/"),
+        4,
+        "nothing was cut"
+    );
 }

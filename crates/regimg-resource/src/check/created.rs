@@ -1,9 +1,10 @@
 //! Versions in the order in which their images were made.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use regimg_core::{Digest, Identifier, Manifest, Platform};
+use regimg_core::{Digest, Identifier, Manifest, ParseConfigError, ParseManifestError, Platform};
 use regimg_registry::{ErrorKind, RepositoryClient};
 use regimg_select::{Created, Version, in_creation_order};
 
@@ -74,7 +75,7 @@ async fn created(
     let manifest = match repository.image(&identifier, platform).await {
         Ok(manifest) => manifest,
         Err(error) if has_no_image(&error) => return Ok(Err(describe(&error))),
-        Err(error) => return Err(error).during("get remote image"),
+        Err(error) => return Err(error).during(format!("get remote image {digest}")),
     };
     let Manifest::Image(manifest) = manifest.parse().during("get remote image")? else {
         return Ok(Err("it is an index".to_owned()));
@@ -84,14 +85,31 @@ async fn created(
         return Ok(Err(format!("it is no image but {}", what.as_str())));
     }
     let config = remote::config(repository, &manifest.config).await;
-    let (_, config) = config.during("get remote image config file")?;
+    let config = match config {
+        Ok((_, config)) => config,
+        Err(error) if is_no_config(&*error) => return Ok(Err(describe(&*error))),
+        Err(error) => {
+            let phase = format!("get remote image config file of {digest}");
+            return Err(error).during(phase);
+        }
+    };
     let time = config.created.as_deref().map(Created::parse);
     Ok(time
         .unwrap_or(Ok(Created::UNKNOWN))
         .map_err(|error| error.to_string()))
 }
 
-/// Tells a tag that has no image to sort from a registry that does not answer.
+/// Tells a configuration that is none from one that cannot be had.
+fn is_no_config(error: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    let answer = error.downcast_ref::<regimg_registry::Error>();
+    error.is::<ParseConfigError>() || answer.is_some_and(has_no_image)
+}
+
+/// Tells a tag that has no image to sort from a registry that does not answer. A manifest
+/// that is none has the digest that was asked for, so it is not the registry's doing.
 fn has_no_image(error: &regimg_registry::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NoPlatform | ErrorKind::Unsupported) || error.is_not_found()
+    let is_manifest = |cause: &(dyn StdError + 'static)| cause.is::<ParseManifestError>();
+    matches!(error.kind(), ErrorKind::NoPlatform | ErrorKind::Unsupported)
+        || error.is_not_found()
+        || error.source().is_some_and(is_manifest)
 }

@@ -18,7 +18,7 @@ pub(super) async fn tag(
     let current = repository
         .digest(&Identifier::Tag(tag.clone()))
         .await
-        .during("get tag digest")?;
+        .during(format!("get tag digest: {tag}"))?;
     let followed = follow.at(current);
     let cursor_exists = match followed.unknown() {
         None => false,

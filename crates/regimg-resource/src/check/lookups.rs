@@ -109,7 +109,7 @@ impl<'a> Lookups<'a> {
             self.running.push(look_up(self.repository, tag).boxed());
         }
         if let Some((tag, outcome)) = self.running.next().await
-            && let Some(digest) = outcome.during("get tag digest")?
+            && let Some(digest) = outcome.during(format!("get tag digest: {tag}"))?
         {
             self.digests.insert(tag, digest);
         }

@@ -37,9 +37,11 @@ impl Plan {
     pub(super) fn of(source: &Source, pinned: Option<&Pinned>) -> Result<Self, Error> {
         let tag = resolve::tag(source)?;
         if let Some(pinned) = pinned {
+            refuse_additions(source, "a digest in source.repository")?;
             return pin(pinned, tag).map(Self::Pinned);
         }
         if let Some(tag) = tag {
+            refuse_additions(source, "source.tag")?;
             return Ok(Self::Follow(tag));
         }
         let policy = if source.tag_regex.is_empty() {
@@ -77,6 +79,26 @@ impl Plan {
             digest: version.digest,
         });
         Ok(versions.collect())
+    }
+}
+
+/// Refuses fields that the Go resource does not have where they have no say.
+fn refuse_additions(source: &Source, beside: &str) -> Result<(), Error> {
+    let given = [
+        (
+            "source.tag_exclude_regex",
+            !source.tag_exclude_regex.is_empty(),
+        ),
+        ("source.version_scheme", !source.version_scheme.is_empty()),
+        ("source.version_group_sort", source.version_group_sort),
+        (
+            "source.max_integer_version",
+            source.max_integer_version.is_some(),
+        ),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => Err(field(name, &format!("has no say beside {beside}"))),
     }
 }
 

@@ -31,12 +31,20 @@ pub(super) async fn select(
         candidates = candidates.after(&cursor, digest);
     }
     lookups.ask(candidates.tags());
+    let wanted = candidates.tags().count();
     let resolved = candidates.resolve(lookups.all().await?);
     let doubtful: Vec<Tag> = resolved.tags().cloned().collect();
     lookups
         .until(&doubtful, |digest| resolved.is_settled_by(digest))
         .await?;
-    Ok(resolved.versions(lookups.all().await?))
+    let versions = resolved.versions(lookups.all().await?);
+    if versions.is_empty() && wanted > 0 {
+        let name = repository.repository();
+        report.warn(&format!(
+            "{name} lists {wanted} tags that are wanted, and has none of them"
+        ));
+    }
+    Ok(versions)
 }
 
 async fn list(

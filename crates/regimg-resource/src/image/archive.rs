@@ -1,17 +1,27 @@
 //! A tar archive as a set of named byte ranges, indexed in one pass.
 
+mod scan;
+
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use tar::EntryType;
-
 use super::ImageError;
+use scan::{Kind, Member, Scan};
 
 /// Links in a row before an archive counts as circular.
 const LINK_LIMIT: usize = 16;
+
+/// Bytes that the names of an archive's files may take in the index. An image has a few
+/// files for each layer; an archive with a hundred thousand is a root filesystem, or wants
+/// to fill the memory.
+const NAMES_LIMIT: usize = 8 << 20;
+
+/// What a name takes besides its letters, at least.
+const NAME_OVERHEAD: usize = 96;
 
 /// A tar archive whose files can be read in any order.
 #[derive(Debug)]
@@ -20,15 +30,18 @@ pub(super) struct Archive {
     entries: HashMap<String, Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 enum Entry {
     File(Range),
-    /// Another name for the file of this name, from the archive's root.
-    Link(String),
+    /// Another name for the file of this name, from the archive's root; `None` for a link
+    /// that leads out of it.
+    Link(Option<String>),
+    /// Several members have this name, and different contents.
+    Ambiguous,
 }
 
 /// Where a file's bytes are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Range {
     pub(super) offset: u64,
     pub(super) length: u64,
@@ -37,61 +50,51 @@ pub(super) struct Range {
 impl Archive {
     /// Reads the headers, skipping the contents.
     pub(super) fn index(file: File) -> Result<Self, ImageError> {
-        refuse_compressed(&file)?;
-        let length = file
-            .metadata()
-            .map_err(ImageError::read("the archive"))?
-            .len();
-        let mut entries = HashMap::new();
-        let mut archive = tar::Archive::new(BufReader::new(&file));
-        for entry in archive
-            .entries_with_seek()
-            .map_err(ImageError::NotAnArchive)?
-        {
-            let entry = entry.map_err(ImageError::NotAnArchive)?;
-            if let Some((name, entry)) = read_entry(&entry, length)? {
-                // Of two entries with one name tar extracts the last.
-                entries.insert(name, entry);
-            }
-        }
-        drop(archive);
-        Ok(Self {
+        let metadata = file.metadata().map_err(ImageError::read("the archive"))?;
+        let mut archive = Self {
             file: Arc::new(file),
-            entries,
-        })
+            entries: HashMap::new(),
+        };
+        let file = Arc::clone(&archive.file);
+        let mut scan = Scan::new(&file, metadata.len());
+        let mut names = 0;
+        while let Some(member) = scan.next()? {
+            names += member.name.len() + NAME_OVERHEAD;
+            if names > NAMES_LIMIT {
+                return Err(ImageError::TooManyFiles(archive.entries.len()));
+            }
+            archive.add(member)?;
+        }
+        Ok(archive)
     }
 
     /// Finds a file, through links.
     pub(super) fn find(&self, name: &str) -> Result<Range, ImageError> {
-        let mut current = clean(name);
+        let missing = || ImageError::Missing(name.to_owned());
+        let mut current = clean(name).ok_or_else(missing)?;
         for _ in 0..LINK_LIMIT {
-            match self.entries.get(&current) {
-                Some(Entry::File(range)) => return Ok(*range),
-                Some(Entry::Link(target)) => current.clone_from(target),
-                None => return Err(ImageError::Missing(name.to_owned())),
+            match self.entries.get(&current).ok_or_else(missing)? {
+                Entry::File(range) => return Ok(*range),
+                Entry::Link(Some(target)) => current.clone_from(target),
+                Entry::Link(None) => {
+                    return Err(ImageError::malformed(
+                        name,
+                        "is a link that leads out of the archive",
+                    ));
+                }
+                Entry::Ambiguous => {
+                    return Err(ImageError::malformed(
+                        name,
+                        "is in the archive more than once, with different contents",
+                    ));
+                }
             }
         }
-        Err(ImageError::malformed(name, "is a link to itself"))
+        Err(ImageError::malformed(name, "is a link without end"))
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name)
-    }
-
-    /// Reads a small file whole.
-    pub(super) fn read(&self, name: &str, limit: u64) -> Result<Vec<u8>, ImageError> {
-        let range = self.find(name)?;
-        if range.length > limit {
-            return Err(ImageError::malformed(
-                name,
-                format!("is larger than {limit} bytes"),
-            ));
-        }
-        let mut content = Vec::new();
-        self.reader(range)
-            .read_to_end(&mut content)
-            .map_err(ImageError::read(name))?;
-        Ok(content)
     }
 
     /// Opens a reader over one file's bytes.
@@ -104,6 +107,29 @@ impl Archive {
 
     pub(super) fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    fn add(&mut self, member: Member) -> Result<(), ImageError> {
+        let problem = "has .. in its name, which no image's file has";
+        let name =
+            clean(&member.name).ok_or_else(|| ImageError::malformed(&member.name, problem))?;
+        let entry = match member.kind {
+            Kind::File(range) => Entry::File(range),
+            Kind::Symlink(target) => Entry::Link(beside(&name, &target)),
+            Kind::HardLink(target) => Entry::Link(clean(&target)),
+            Kind::Other => return Ok(()),
+        };
+        match self.entries.entry(name) {
+            Slot::Vacant(slot) => {
+                slot.insert(entry);
+            }
+            Slot::Occupied(mut slot) => {
+                if !is_same(&self.file, slot.get(), &entry)? {
+                    slot.insert(Entry::Ambiguous);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -130,73 +156,59 @@ impl Read for RangeReader {
     }
 }
 
-fn read_entry<R: Read>(
-    entry: &tar::Entry<'_, R>,
-    archive_length: u64,
-) -> Result<Option<(String, Entry)>, ImageError> {
-    let path = entry.path_bytes();
-    let name = clean(&String::from_utf8_lossy(&path));
-    let kind = entry.header().entry_type();
-    let entry = match kind {
-        EntryType::Regular | EntryType::Continuous => {
-            let range = Range {
-                offset: entry.raw_file_position(),
-                length: entry.size(),
-            };
-            if range
-                .offset
-                .checked_add(range.length)
-                .is_none_or(|end| end > archive_length)
-            {
-                return Err(ImageError::malformed(
-                    &name,
-                    "is cut off: the archive ends inside it",
-                ));
-            }
-            Entry::File(range)
+/// Says whether two members of one name are the same. Programs disagree on which of two
+/// counts, so others are not chosen between.
+fn is_same(file: &File, one: &Entry, other: &Entry) -> Result<bool, ImageError> {
+    match (one, other) {
+        (Entry::File(one), Entry::File(other)) => {
+            same_content(file, *one, *other).map_err(ImageError::read("the archive"))
         }
-        EntryType::Symlink | EntryType::Link => {
-            let target = entry.link_name_bytes().unwrap_or_default();
-            Entry::Link(target_of(&name, &String::from_utf8_lossy(&target), kind))
+        _ => Ok(one == other),
+    }
+}
+
+fn same_content(file: &File, one: Range, other: Range) -> io::Result<bool> {
+    if one.length != other.length {
+        return Ok(false);
+    }
+    let mut buffers = [vec![0; 64 * 1024], vec![0; 64 * 1024]];
+    let mut done = 0;
+    while done < one.length {
+        let size = usize::try_from(one.length - done).map_or(64 * 1024, |left| left.min(64 * 1024));
+        for (buffer, range) in buffers.iter_mut().zip([one, other]) {
+            file.read_exact_at(&mut buffer[..size], range.offset + done)?;
         }
-        _ => return Ok(None),
-    };
-    Ok(Some((name, entry)))
+        if buffers[0][..size] != buffers[1][..size] {
+            return Ok(false);
+        }
+        done += size as u64;
+    }
+    Ok(true)
 }
 
 /// Resolves a link's target to a name from the root. `docker save` used to link equal
 /// layers: `b/layer.tar -> ../a/layer.tar`.
-fn target_of(name: &str, target: &str, kind: EntryType) -> String {
-    match name.rsplit_once('/') {
-        Some((directory, _)) if kind == EntryType::Symlink && !target.starts_with('/') => {
-            clean(&format!("{directory}/{target}"))
-        }
-        _ => clean(target),
-    }
-}
-
-/// Writes a path as `a/b/c`, without leaving the root.
-fn clean(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
+fn beside(name: &str, target: &str) -> Option<String> {
+    let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let start = if target.starts_with('/') {
+        ""
+    } else {
+        directory
+    };
+    let mut parts: Vec<&str> = start.split('/').filter(|part| !part.is_empty()).collect();
+    for part in target.split('/') {
         match part {
             "" | "." => {}
-            ".." => drop(parts.pop()),
+            ".." => drop(parts.pop()?),
             name => parts.push(name),
         }
     }
-    parts.join("/")
+    Some(parts.join("/"))
 }
 
-fn refuse_compressed(mut file: &File) -> Result<(), ImageError> {
-    let mut magic = [0; 4];
-    let read = file
-        .read_at(&mut magic, 0)
-        .map_err(ImageError::read("the archive"))?;
-    file.rewind().map_err(ImageError::read("the archive"))?;
-    match super::layer::Encoding::of(&magic[..read]) {
-        super::layer::Encoding::Gzip => Err(ImageError::Compressed("gzip")),
-        super::layer::Encoding::Zstd => Err(ImageError::Compressed("zstd")),
-        super::layer::Encoding::Plain => Ok(()),
-    }
+/// Writes a path as `a/b/c`; `None` for one with `..` in it.
+fn clean(path: &str) -> Option<String> {
+    let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+    let parts: Vec<_> = parts.collect();
+    (!parts.contains(&"..")).then(|| parts.join("/"))
 }

@@ -1,6 +1,7 @@
-//! Layers of an archive, made into blobs: compressed if they are not, and compared
+//! Layers of a docker archive, made into blobs: compressed if they are not, and compared
 //! with what the configuration says of their content.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::num::NonZero;
@@ -8,23 +9,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
-use regimg_core::{Algorithm, Digest, Hasher};
+use regimg_core::{Algorithm, Descriptor, Digest, Hasher, MediaType};
 
-use super::ImageError;
 use super::archive::{Archive, Range};
 use super::saved::SavedImage;
+use super::{Compression, ImageError, Ready};
 
 const BUFFER: usize = 256 * 1024;
 
-/// The level of zlib-rs that gives the size of Go's `BestSpeed`, which the Go resource
-/// compresses with, at twice the speed of level 6, which makes Debian's /usr 7 % smaller.
-const LEVEL: Compression = Compression::new(2);
+/// The largest window of a zstd frame, as a power of two: what zstd itself allows.
+const WINDOW_LOG_MAX: u32 = 27;
 
-/// How a layer's bytes are compressed, by their first bytes: names and media types in
-/// archives are known to be wrong.
+/// How bytes are compressed, by the first of them: names and media types in archives are
+/// known to be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Plain,
@@ -41,152 +39,247 @@ impl Encoding {
             _ => Self::Plain,
         }
     }
+
+    /// Opens a decoder.
+    pub(super) fn decode<'a>(self, bytes: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+        let bytes = BufReader::with_capacity(BUFFER, bytes);
+        Ok(match self {
+            Self::Gzip => Box::new(MultiGzDecoder::new(bytes)),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes)?;
+                decoder.window_log_max(WINDOW_LOG_MAX)?;
+                Box::new(decoder)
+            }
+            Self::Plain => Box::new(bytes),
+        })
+    }
+}
+
+impl From<Compression> for Encoding {
+    fn from(compression: Compression) -> Self {
+        match compression {
+            Compression::Gzip(_) => Self::Gzip,
+            Compression::Zstd(_) => Self::Zstd,
+        }
+    }
+}
+
+/// A layer as the archive has it.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// It is in the archive.
+    Here {
+        name: String,
+        range: Range,
+        encoding: Encoding,
+    },
+    /// It is to be had elsewhere, and must not be pushed.
+    Elsewhere(Box<Descriptor>),
 }
 
 /// A layer as it will be pushed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layer {
-    pub(super) encoding: Encoding,
     pub(super) digest: Digest,
     pub(super) size: u64,
     pub(super) file: Arc<File>,
     pub(super) offset: u64,
 }
 
-/// Prepares all layers, as many at once as there are cores.
-pub(super) fn prepare(archive: &Archive, image: &SavedImage) -> Result<Vec<Layer>, ImageError> {
-    let workers = thread::available_parallelism()
-        .map_or(1, NonZero::get)
-        .min(image.layers.len());
+/// Finds the layers, without reading more of them than their first bytes.
+pub(super) fn locate(archive: &Archive, image: &SavedImage) -> Result<Vec<Stored>, ImageError> {
+    let diff_ids = &image.config.rootfs.diff_ids;
+    let layers = image.layers.iter().zip(diff_ids);
+    let stored = layers.map(|(name, diff_id)| {
+        if let Some(source) = image.foreign.get(diff_id) {
+            return Ok(Stored::Elsewhere(Box::new(source.clone())));
+        }
+        let range = archive.find(name)?;
+        let mut magic = Vec::new();
+        let mut start = archive.reader(range).take(4);
+        start
+            .read_to_end(&mut magic)
+            .map_err(ImageError::read(name))?;
+        Ok(Stored::Here {
+            name: name.clone(),
+            range,
+            encoding: Encoding::of(&magic),
+        })
+    });
+    stored.collect()
+}
+
+/// One layer's worth of work.
+struct Job<'a> {
+    stored: &'a Stored,
+    name: &'a str,
+    range: Range,
+    encoding: Encoding,
+    diff_id: &'a Digest,
+}
+
+/// Lists what there is to do: each place in the archive once, however many layers are
+/// there.
+fn jobs<'a>(image: &'a SavedImage, stored: &'a [Stored]) -> Result<Vec<Job<'a>>, ImageError> {
+    let mut known: HashMap<Range, &Digest> = HashMap::new();
+    let mut jobs = Vec::new();
+    for (layer, diff_id) in stored.iter().zip(&image.config.rootfs.diff_ids) {
+        let Stored::Here {
+            name,
+            range,
+            encoding,
+        } = layer
+        else {
+            continue;
+        };
+        match known.insert(*range, diff_id) {
+            None => jobs.push(Job {
+                stored: layer,
+                name,
+                range: *range,
+                encoding: *encoding,
+                diff_id,
+            }),
+            Some(first) if first != diff_id => {
+                return Err(ImageError::DiffId {
+                    name: name.clone(),
+                    actual: first.to_string(),
+                    expected: diff_id.to_string(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(jobs)
+}
+
+/// Prepares the layers, as many at once as there are cores, and hands each to `done` when
+/// it is ready.
+///
+/// Returns them by where they are in the archive.
+pub(super) fn prepare(
+    archive: &Archive,
+    image: &SavedImage,
+    stored: &[Stored],
+    compression: Compression,
+    ready: &Ready,
+    done: impl Fn(&Stored, &Layer) + Sync,
+) -> Result<HashMap<Range, Layer>, ImageError> {
+    let jobs = jobs(image, stored)?;
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let workers = cores.min(jobs.len());
+    let busy = AtomicUsize::new(workers);
+    // Whoever has nothing left to do leaves its core to the others.
+    let helpers = || cores.div_ceil(busy.load(Ordering::Relaxed).max(1));
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(name) = image.layers.get(index) else {
-                return Ok(done);
-            };
-            match prepare_one(archive, name, &image.config.rootfs.diff_ids[index]) {
-                Ok(layer) => done.push((index, layer)),
+        let mut finished = Vec::new();
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            match job.run(archive, compression, &helpers, ready) {
+                Ok(layer) => {
+                    done(job.stored, &layer);
+                    finished.push((job.range, layer));
+                }
                 Err(error) => {
                     // Nobody needs the rest.
-                    next.store(image.layers.len(), Ordering::Relaxed);
+                    next.store(jobs.len(), Ordering::Relaxed);
                     return Err(error);
                 }
             }
         }
+        busy.fetch_sub(1, Ordering::Relaxed);
+        Ok(finished)
     };
-    let mut layers = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_fold(Vec::new(), |mut all, worker| {
-            all.extend(worker.join().expect("preparing a layer does not panic")?);
-            Ok(all)
-        })
-    })?;
-    layers.sort_by_key(|(index, _)| *index);
-    Ok(layers.into_iter().map(|(_, layer)| layer).collect())
-}
-
-fn prepare_one(archive: &Archive, name: &str, diff_id: &Digest) -> Result<Layer, ImageError> {
-    let range = archive.find(name)?;
-    let mut magic = Vec::new();
-    archive
-        .reader(range)
-        .take(4)
-        .read_to_end(&mut magic)
-        .map_err(ImageError::read(name))?;
-    let encoding = Encoding::of(&magic);
-    let (layer, content) = match encoding {
-        Encoding::Plain => compress(archive, name, range, diff_id.algorithm())?,
-        Encoding::Gzip | Encoding::Zstd => {
-            as_is(archive, name, range, encoding, diff_id.algorithm())?
+        let mut layers = HashMap::new();
+        for worker in workers {
+            layers.extend(worker.join().expect("preparing a layer does not panic")?);
         }
-    };
-    if content != *diff_id {
-        return Err(ImageError::DiffId {
-            name: name.to_owned(),
-            actual: content.to_string(),
-            expected: diff_id.to_string(),
-        });
-    }
-    Ok(layer)
+        Ok(layers)
+    })
 }
 
-/// Compresses a layer into a file without a name. The same content gives the same
-/// bytes: gzip's header gets neither time nor name.
-fn compress(
-    archive: &Archive,
-    name: &str,
-    range: Range,
-    algorithm: Algorithm,
-) -> Result<(Layer, Digest), ImageError> {
-    let failed = |source| ImageError::Compress {
-        name: name.to_owned(),
-        source,
-    };
-    let file = tempfile::tempfile().map_err(failed)?;
-    let mut encoder = GzEncoder::new(HashingWriter::new(&file, Algorithm::Sha256), LEVEL);
-    let mut content = HashingReader::new(archive.reader(range), algorithm);
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let read = content.read(&mut buffer).map_err(ImageError::read(name))?;
-        if read == 0 {
-            break;
+impl Job<'_> {
+    fn run(
+        &self,
+        archive: &Archive,
+        compression: Compression,
+        helpers: &(impl Fn() -> usize + Sync),
+        ready: &Ready,
+    ) -> Result<Layer, ImageError> {
+        let (layer, content) = match self.encoding {
+            Encoding::Plain => self.compress(archive, compression, helpers, ready)?,
+            Encoding::Gzip | Encoding::Zstd => self.take(archive, ready)?,
+        };
+        if content != *self.diff_id {
+            return Err(ImageError::DiffId {
+                name: self.name.to_owned(),
+                actual: content.to_string(),
+                expected: self.diff_id.to_string(),
+            });
         }
-        encoder.write_all(&buffer[..read]).map_err(failed)?;
+        Ok(layer)
     }
-    let (digest, size) = encoder.finish().map_err(failed)?.finish();
-    let layer = Layer {
-        encoding: Encoding::Gzip,
-        digest,
-        size,
-        file: Arc::new(file),
-        offset: 0,
-    };
-    Ok((layer, content.finish()))
-}
 
-/// Takes a compressed layer with its exact bytes: the digest that it was pulled with is
-/// the digest that it is pushed with.
-fn as_is(
-    archive: &Archive,
-    name: &str,
-    range: Range,
-    encoding: Encoding,
-    algorithm: Algorithm,
-) -> Result<(Layer, Digest), ImageError> {
-    let mut bytes = HashingReader::new(archive.reader(range), Algorithm::Sha256);
-    let content =
-        content_digest(&mut bytes, encoding, algorithm).map_err(ImageError::read(name))?;
-    // What follows the compressed stream is part of the blob all the same.
-    io::copy(&mut bytes, &mut io::sink()).map_err(ImageError::read(name))?;
-    let layer = Layer {
-        encoding,
-        digest: bytes.finish(),
-        size: range.length,
-        file: Arc::clone(archive.file()),
-        offset: range.offset,
-    };
-    Ok((layer, content))
-}
+    /// Compresses a layer into a file without a name.
+    fn compress(
+        &self,
+        archive: &Archive,
+        compression: Compression,
+        helpers: &(impl Fn() -> usize + Sync),
+        ready: &Ready,
+    ) -> Result<(Layer, Digest), ImageError> {
+        let failed = |source| ImageError::Compress {
+            name: self.name.to_owned(),
+            source,
+        };
+        let shown = Descriptor::new(
+            MediaType::OCTET_STREAM,
+            self.diff_id.clone(),
+            self.range.length,
+        );
+        let bar = ready.bar(&shown);
+        bar.say("compressing");
+        let file = tempfile::tempfile().map_err(failed)?;
+        let mut output = HashingWriter::new(&file);
+        let watched = ready.watch(archive.reader(self.range), Some(&bar));
+        let mut content = HashingReader::new(watched, self.diff_id.algorithm());
+        compression
+            .compress(&mut content, &mut output, helpers)
+            .map_err(failed)?;
+        bar.done("compressed");
+        let (digest, size) = output.finish();
+        let layer = Layer {
+            digest,
+            size,
+            file: Arc::new(file),
+            offset: 0,
+        };
+        Ok((layer, content.finish()))
+    }
 
-fn content_digest(
-    bytes: impl Read,
-    encoding: Encoding,
-    algorithm: Algorithm,
-) -> io::Result<Digest> {
-    let bytes = BufReader::with_capacity(BUFFER, bytes);
-    let decoder: Box<dyn Read> = match encoding {
-        Encoding::Gzip => Box::new(MultiGzDecoder::new(bytes)),
-        Encoding::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(bytes)?),
-        Encoding::Plain => Box::new(bytes),
-    };
-    let mut content = HashingReader::new(decoder, algorithm);
-    io::copy(
-        &mut BufReader::with_capacity(BUFFER, &mut content),
-        &mut io::sink(),
-    )?;
-    Ok(content.finish())
+    /// Takes a compressed layer with its exact bytes: the digest that it was pulled with
+    /// is the digest that it is pushed with.
+    fn take(&self, archive: &Archive, ready: &Ready) -> Result<(Layer, Digest), ImageError> {
+        let failed = || ImageError::read(self.name);
+        let watched = ready.watch(archive.reader(self.range), None);
+        let mut bytes = HashingReader::new(watched, Algorithm::Sha256);
+        let decoder = self.encoding.decode(&mut bytes).map_err(failed())?;
+        let mut content = HashingReader::new(decoder, self.diff_id.algorithm());
+        let mut pieces = BufReader::with_capacity(BUFFER, &mut content);
+        io::copy(&mut pieces, &mut io::sink()).map_err(failed())?;
+        let content = content.finish();
+        // What follows the compressed stream is part of the blob all the same.
+        io::copy(&mut bytes, &mut io::sink()).map_err(failed())?;
+        let layer = Layer {
+            digest: bytes.finish(),
+            size: self.range.length,
+            file: Arc::clone(archive.file()),
+            offset: self.range.offset,
+        };
+        Ok((layer, content))
+    }
 }
 
 /// Hashes what is read through it.
@@ -224,10 +317,10 @@ struct HashingWriter<W> {
 }
 
 impl<W: Write> HashingWriter<W> {
-    fn new(inner: W, algorithm: Algorithm) -> Self {
+    fn new(inner: W) -> Self {
         Self {
             inner,
-            hasher: Hasher::new(algorithm),
+            hasher: Hasher::new(Algorithm::Sha256),
             written: 0,
         }
     }

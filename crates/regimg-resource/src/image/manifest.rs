@@ -1,13 +1,15 @@
 //! The manifest of an image that came without one.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use regimg_core::{Algorithm, Descriptor, Digest, MediaType, RawManifest};
-use regimg_registry::BlobSource;
 use serde::Serialize;
 
-use super::layer::{Encoding, Layer};
+use super::archive::Archive;
+use super::layer::{self, Encoding, Layer, Stored};
 use super::saved::SavedImage;
-use super::{Blob, Image};
+use super::{Blob, Compression, ImageError, Prepared, Ready};
 
 /// The media types of one family.
 struct Family {
@@ -19,8 +21,12 @@ struct Family {
 impl Family {
     /// Docker's schema 2 for what `docker save` wrote, as go-containerregistry makes of
     /// it; OCI where a layer is zstd, which schema 2 has no name for.
-    fn for_layers(layers: &[Layer]) -> Self {
-        if layers.iter().any(|layer| layer.encoding == Encoding::Zstd) {
+    fn for_layers(layers: &[Stored], compression: Compression) -> Self {
+        let is_zstd = |layer: &Stored| match layer {
+            Stored::Here { encoding, .. } => pushed(*encoding, compression) == Encoding::Zstd,
+            Stored::Elsewhere(_) => false,
+        };
+        if layers.iter().any(is_zstd) {
             return Self {
                 manifest: MediaType::OCI_MANIFEST,
                 config: MediaType::OCI_CONFIG,
@@ -40,6 +46,18 @@ impl Family {
             Encoding::Gzip | Encoding::Plain => self.gzip_layer.clone(),
         }
     }
+
+    fn descriptor(&self, encoding: Encoding, layer: &Layer) -> Descriptor {
+        Descriptor::new(self.layer(encoding), layer.digest.clone(), layer.size)
+    }
+}
+
+/// Says how a layer will be compressed.
+fn pushed(encoding: Encoding, compression: Compression) -> Encoding {
+    match encoding {
+        Encoding::Plain => compression.into(),
+        Encoding::Gzip | Encoding::Zstd => encoding,
+    }
 }
 
 /// The manifest in the order in which go-containerregistry writes it, so that the same
@@ -49,62 +67,62 @@ impl Family {
 struct Manifest<'a> {
     schema_version: u8,
     media_type: &'a MediaType,
-    config: Entry<'a>,
-    layers: Vec<Entry<'a>>,
+    config: &'a Descriptor,
+    layers: &'a [Descriptor],
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry<'a> {
-    media_type: &'a MediaType,
-    size: u64,
-    digest: &'a Digest,
-}
-
-impl<'a> From<&'a Descriptor> for Entry<'a> {
-    fn from(descriptor: &'a Descriptor) -> Self {
-        Self {
-            media_type: &descriptor.media_type,
-            size: descriptor.size,
-            digest: &descriptor.digest,
+/// Puts an image together from its configuration and layers, and hands these over one by
+/// one as they are ready.
+pub(super) fn prepare(
+    archive: &Archive,
+    image: SavedImage,
+    compression: Compression,
+    ready: &Ready,
+) -> Result<Prepared, ImageError> {
+    let stored = layer::locate(archive, &image)?;
+    let family = Family::for_layers(&stored, compression);
+    let origins = image.origins();
+    let send = |stored: &Stored, layer: &Layer| {
+        if let Stored::Here { encoding, .. } = stored {
+            let descriptor = family.descriptor(pushed(*encoding, compression), layer);
+            let blob = Blob::in_file(descriptor, Arc::clone(&layer.file), layer.offset);
+            ready.send(blob.with_origins(origins.clone()));
         }
-    }
-}
-
-/// Puts an image together from its configuration and layers.
-pub(super) fn assemble(image: SavedImage, layers: Vec<Layer>) -> Image {
-    let family = Family::for_layers(&layers);
-    let config_digest = Digest::of(Algorithm::Sha256, &image.raw_config);
-    let config = Descriptor::new(
-        family.config.clone(),
-        config_digest,
-        image.raw_config.len() as u64,
-    );
-    let layers: Vec<_> = layers
+    };
+    let layers = layer::prepare(archive, &image, &stored, compression, ready, send)?;
+    let mut foreign = Vec::new();
+    let descriptors: Vec<_> = stored
         .into_iter()
-        .map(|layer| {
-            let descriptor =
-                Descriptor::new(family.layer(layer.encoding), layer.digest, layer.size);
-            Blob::in_file(descriptor, layer.file, layer.offset)
+        .map(|layer| match layer {
+            Stored::Here {
+                range, encoding, ..
+            } => family.descriptor(pushed(encoding, compression), &layers[&range]),
+            Stored::Elsewhere(descriptor) => {
+                foreign.push((*descriptor).clone());
+                *descriptor
+            }
         })
         .collect();
-    let manifest = write(&family.manifest, &config, &layers);
-    let config = Blob::in_memory(config, Bytes::from(image.raw_config));
-    Image {
+    let config = Descriptor::new(
+        family.config.clone(),
+        Digest::of(Algorithm::Sha256, &image.raw_config),
+        image.raw_config.len() as u64,
+    );
+    let manifest = write(&family.manifest, &config, &descriptors);
+    ready.send(Blob::in_memory(config, Bytes::from(image.raw_config)));
+    Ok(Prepared {
         manifest,
-        blobs: std::iter::once(config).chain(layers).collect(),
-    }
+        children: Vec::new(),
+        foreign,
+    })
 }
 
-fn write(media_type: &MediaType, config: &Descriptor, layers: &[Blob]) -> RawManifest {
+fn write(media_type: &MediaType, config: &Descriptor, layers: &[Descriptor]) -> RawManifest {
     let manifest = Manifest {
         schema_version: 2,
         media_type,
-        config: config.into(),
-        layers: layers
-            .iter()
-            .map(|layer| layer.descriptor().into())
-            .collect(),
+        config,
+        layers,
     };
     let bytes = serde_json::to_vec(&manifest).expect("strings and numbers serialize");
     RawManifest::new(Some(media_type.clone()), bytes.into())

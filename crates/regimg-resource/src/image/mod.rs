@@ -1,48 +1,85 @@
-//! Images on disk, made ready to push: a manifest with its exact bytes, and blobs that
+//! Images on disk, made ready to push: manifests with their exact bytes, and blobs that
 //! can be read from any offset as often as an upload needs.
 
 mod archive;
 mod blob;
+mod compress;
+mod files;
 mod layer;
+mod layout;
 mod manifest;
+mod ready;
 mod saved;
+mod step;
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use regimg_core::RawManifest;
+use regimg_core::{Descriptor, RawManifest};
 
 pub(crate) use blob::Blob;
+pub(crate) use compress::Compression;
+pub(crate) use ready::Ready;
+pub(crate) use step::StepDirectory;
 
-/// An image that can be pushed.
+use archive::Archive;
+use files::Files;
+use layer::Encoding;
+use layout::Layout;
+use saved::SavedImage;
+
+/// The files that are read whole are pages of JSON.
+const JSON_LIMIT: u64 = 16 << 20;
+
+/// The annotation and label that name the image which an image is built on.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+
+/// An image that was found, and whose parts are all there.
 #[derive(Debug)]
-pub(crate) struct Image {
+pub(crate) struct Image(Form);
+
+#[derive(Debug)]
+enum Form {
+    /// A docker archive, whose layers have to be looked at and perhaps compressed.
+    Saved(Archive, Box<SavedImage>),
+    /// An OCI layout, which is pushed as it is.
+    Layout(Layout),
+}
+
+/// What remains to be pushed when all blobs are on their way.
+#[derive(Debug)]
+pub(crate) struct Prepared {
     /// What tags will point at.
     pub(crate) manifest: RawManifest,
-    /// Everything that the manifest names, the configuration first.
-    pub(crate) blobs: Vec<Blob>,
+    /// The manifests below it, children before parents.
+    pub(crate) children: Vec<RawManifest>,
+    /// Layers that must not be pushed.
+    pub(crate) foreign: Vec<Descriptor>,
 }
 
 /// Says why a path holds no image that can be pushed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
-    #[error("is a directory: pushing an OCI layout is not supported by this version of regimg")]
-    Directory,
-    #[error("is compressed with {0}: decompress the archive first")]
-    Compressed(&'static str),
     #[error("is no tar archive")]
     NotAnArchive(#[source] io::Error),
     #[error("file {0} not found in tar")]
     Missing(String),
-    #[error(
-        "has no manifest.json but an index.json: pushing an OCI archive is not supported by this version of regimg"
-    )]
-    OciArchive,
+    #[error("holds no index.json, so it is no OCI layout{0}")]
+    NoLayout(&'static str),
+    #[error("file {0} not found in the layout")]
+    NotInLayout(String),
     #[error("file {name}: {problem}")]
     Malformed { name: String, problem: String },
-    #[error("holds {0} images: an archive to push holds one")]
-    SeveralImages(usize),
+    #[error("holds {} images ({}): what is pushed is one", .0.len(), .0.join(", "))]
+    SeveralImages(Vec<String>),
+    #[error("has more files than an image has: gave up after {0}")]
+    TooManyFiles(usize),
+    #[error("has more manifests than fit into 16 MiB: gave up after {0}")]
+    TooManyManifests(usize),
+    #[error("has more than {0} indexes within indexes")]
+    TooDeep(usize),
     #[error("layer {name}: the content's digest is {actual}, the configuration says {expected}")]
     DiffId {
         name: String,
@@ -61,6 +98,8 @@ pub(crate) enum ImageError {
         #[source]
         source: io::Error,
     },
+    #[error("decompressing the archive into a temporary file")]
+    Decompress(#[source] io::Error),
 }
 
 impl ImageError {
@@ -78,27 +117,86 @@ impl ImageError {
 }
 
 impl Image {
-    /// Opens the docker archive at `path`.
+    /// Opens the image at `path`: a docker archive, an OCI archive or an OCI layout.
     ///
-    /// Layers that are not compressed are compressed once, into temporary files, one
-    /// worker to a core; every layer's content is compared with the digest that the
-    /// configuration gives for it. Blocks while it does.
+    /// Everything that its manifests name must be there; layers are not read yet. Blocks.
     ///
     /// # Errors
     ///
-    /// Anything that is not one whole image in a plain tar archive.
-    pub(crate) fn open(path: &Path) -> Result<Self, ImageError> {
-        let file = File::open(path).map_err(ImageError::read("the archive"))?;
-        if file
-            .metadata()
-            .map_err(ImageError::read("the archive"))?
-            .is_dir()
-        {
-            return Err(ImageError::Directory);
+    /// Anything that is not one whole image.
+    pub(crate) fn open(step: &StepDirectory, path: &Path) -> Result<Self, ImageError> {
+        let (file, metadata) = step.open(path).map_err(ImageError::read("it"))?;
+        if metadata.is_dir() {
+            return open_directory(step, path).map(Form::Layout).map(Self);
         }
-        let archive = archive::Archive::index(file)?;
-        let saved = saved::SavedImage::find(&archive)?;
-        let layers = layer::prepare(&archive, &saved)?;
-        Ok(manifest::assemble(saved, layers))
+        let archive = Archive::index(decompressed(file)?)?;
+        let files = Files::Archive(&archive);
+        // Compat: today's `docker save` writes both. Its manifest.json is what the Go
+        // resource pushes, and its index.json may list platforms that are not in it.
+        if !files.contains("manifest.json") && files.contains("index.json") {
+            return layout::read(&files, None).map(Form::Layout).map(Self);
+        }
+        let image = SavedImage::find(&files)?;
+        Ok(Self(Form::Saved(archive, Box::new(image))))
     }
+
+    /// Hands over the blobs as they are ready, and returns the manifests that refer to
+    /// them.
+    ///
+    /// Layers of a docker archive that are not compressed are compressed, into temporary
+    /// files, as many at once as there are cores; every layer's content is compared with
+    /// the digest that the configuration gives for it. Blocks while it does.
+    ///
+    /// # Errors
+    ///
+    /// A layer that is not what the image says. Blobs that were handed over before are
+    /// what they say, but parts of nothing.
+    pub(crate) fn prepare(
+        self,
+        compression: Compression,
+        ready: &Ready,
+    ) -> Result<Prepared, ImageError> {
+        match self.0 {
+            Form::Saved(archive, image) => manifest::prepare(&archive, *image, compression, ready),
+            Form::Layout(layout) => {
+                layout.blobs.into_iter().for_each(|blob| ready.send(blob));
+                Ok(Prepared {
+                    manifest: layout.manifest,
+                    children: layout.children,
+                    foreign: layout.foreign,
+                })
+            }
+        }
+    }
+}
+
+fn open_directory(step: &StepDirectory, path: &Path) -> Result<Layout, ImageError> {
+    let files = Files::Directory(step.clone(), path.to_owned());
+    if !files.contains("index.json") && !files.contains("single-image-digest") {
+        let advice = if files.contains("image.tar") {
+            "; it holds image.tar, which can be named in params.image"
+        } else {
+            ""
+        };
+        return Err(ImageError::NoLayout(advice));
+    }
+    layout::read(&files, layout::fetched(step, path).as_ref())
+}
+
+/// Decompresses an archive that is compressed, once, into a file without a name.
+fn decompressed(file: File) -> Result<File, ImageError> {
+    let mut magic = [0; 4];
+    let read = file
+        .read_at(&mut magic, 0)
+        .map_err(ImageError::read("the archive"))?;
+    let encoding = Encoding::of(&magic[..read]);
+    if encoding == Encoding::Plain {
+        return Ok(file);
+    }
+    let plain = || {
+        let mut plain = tempfile::tempfile()?;
+        io::copy(&mut encoding.decode(file)?, &mut plain)?;
+        Ok(plain)
+    };
+    plain().map_err(ImageError::Decompress)
 }

@@ -1,13 +1,12 @@
 //! `manifest.json` of a docker archive, and the configuration it names.
 
-use regimg_core::ImageConfig;
+use std::collections::{BTreeMap, HashMap};
+
+use regimg_core::{Descriptor, Digest, ImageConfig};
 use serde::Deserialize;
 
-use super::ImageError;
-use super::archive::Archive;
-
-/// The files that are read whole are pages of JSON.
-const JSON_LIMIT: u64 = 16 * 1024 * 1024;
+use super::files::Files;
+use super::{ImageError, JSON_LIMIT};
 
 /// The one image of a docker archive.
 #[derive(Debug)]
@@ -17,6 +16,8 @@ pub(super) struct SavedImage {
     pub(super) config: ImageConfig,
     /// The names of the layers' files, lowest layer first.
     pub(super) layers: Vec<String>,
+    /// Where layers are to be had that must not be pushed, by the digest of their content.
+    pub(super) foreign: HashMap<Digest, Descriptor>,
 }
 
 /// An entry of `manifest.json`.
@@ -24,13 +25,14 @@ pub(super) struct SavedImage {
 #[serde(rename_all = "PascalCase")]
 struct Entry {
     config: String,
+    repo_tags: Option<Vec<String>>,
     layers: Option<Vec<String>>,
-    layer_sources: Option<serde_json::Map<String, serde_json::Value>>,
+    layer_sources: Option<BTreeMap<String, Descriptor>>,
 }
 
 impl SavedImage {
     /// Reads what an archive says about its image.
-    pub(super) fn find(archive: &Archive) -> Result<Self, ImageError> {
+    pub(super) fn find(archive: &Files<'_>) -> Result<Self, ImageError> {
         let entry = only_entry(archive)?;
         let raw_config = archive.read(&entry.config, JSON_LIMIT)?;
         let config = ImageConfig::parse(&raw_config)
@@ -44,36 +46,46 @@ impl SavedImage {
             );
             return Err(ImageError::malformed(&entry.config, problem));
         }
+        let sources = entry.layer_sources.unwrap_or_default().into_iter();
+        let foreign = sources.filter(|(_, source)| source.media_type.is_foreign_layer());
+        let foreign = foreign.filter_map(|(diff_id, source)| {
+            let diff_id = Digest::parse(&diff_id).ok()?;
+            Some((diff_id, source))
+        });
         Ok(Self {
             raw_config,
             config,
             layers,
+            foreign: foreign.collect(),
         })
+    }
+
+    /// Lists the repositories that may have the layers: the base image's.
+    pub(super) fn origins(&self) -> Vec<String> {
+        let labels = self.config.config.labels.as_ref();
+        let base = labels.and_then(|labels| labels.get(super::BASE_NAME));
+        base.cloned().into_iter().collect()
     }
 }
 
-fn only_entry(archive: &Archive) -> Result<Entry, ImageError> {
+fn only_entry(archive: &Files<'_>) -> Result<Entry, ImageError> {
     const NAME: &str = "manifest.json";
-    if !archive.contains(NAME) && archive.contains("index.json") {
-        return Err(ImageError::OciArchive);
-    }
     let content = archive.read(NAME, JSON_LIMIT)?;
     let mut entries: Vec<Entry> = serde_json::from_slice(&content)
         .map_err(|error| ImageError::malformed(NAME, error.to_string()))?;
-    match (entries.pop(), entries.len()) {
-        (None, _) => Err(ImageError::malformed(NAME, "lists no image")),
-        (Some(_), others @ 1..) => Err(ImageError::SeveralImages(others + 1)),
-        (Some(entry), 0)
-            if entry
-                .layer_sources
-                .as_ref()
-                .is_some_and(|sources| !sources.is_empty()) =>
-        {
-            Err(ImageError::malformed(
-                NAME,
-                "LayerSources (foreign layers) is not supported by this version of regimg",
-            ))
-        }
-        (Some(entry), 0) => Ok(entry),
+    if entries.len() > 1 {
+        return Err(ImageError::SeveralImages(
+            entries.into_iter().map(Entry::name).collect(),
+        ));
+    }
+    entries
+        .pop()
+        .ok_or_else(|| ImageError::malformed(NAME, "lists no image"))
+}
+
+impl Entry {
+    fn name(self) -> String {
+        let tag = self.repo_tags.and_then(|tags| tags.into_iter().next());
+        tag.unwrap_or(self.config)
     }
 }

@@ -307,16 +307,47 @@ pub struct GetParams {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.PutParams")]
 pub struct PutParams {
-    /// The image's path below the step's directory.
+    /// The image's path below the step's directory: an archive, or the directory of an OCI
+    /// layout. It may have the wildcards `*`, `?` and `[a-z]`, and must match one thing.
+    ///
+    /// Required. Example: `image/image.tar`.
     pub image: String,
-    /// A version to push as a tag.
+    /// A version. Its tag is the version in full, without a `v`, with `source.variant` behind it.
+    ///
+    /// Default: none. Example: `1.2.3`.
     pub version: String,
-    /// Moves `latest`, major and minor tags along.
+    /// Moves the aliases of the version along: `latest` (or the variant), `1` and `1.2`, each
+    /// unless the repository has something newer that it stands for.
+    ///
+    /// Default: `false`. Example: `true`.
     pub bump_aliases: bool,
-    /// Path of a file with further tags.
+    /// The path of a file with more tags, separated by white space.
+    ///
+    /// Default: none. Example: `build/tags`.
     pub additional_tags: String,
-    /// Put before each further tag.
+    /// Stands before each tag of that file.
+    ///
+    /// Default: none. Example: `ci-`.
     pub tag_prefix: String,
+    /// More tags, each as it is. Numbers without quotes mean their text.
+    ///
+    /// Default: none. Example: `[nightly, build-7]`.
+    pub tags: Vec<TagValue>,
+    /// How layers of a docker archive are compressed that are not yet: `gzip` or `zstd`. Images
+    /// with zstd layers are pushed as OCI images.
+    ///
+    /// Default: `gzip`. Example: `zstd`.
+    pub compression: String,
+    /// How well they are compressed: 0 to 9 for gzip, 1 to 19 for zstd. Beyond 9, zstd takes more
+    /// than 64 MiB of memory.
+    ///
+    /// Default: 2 for gzip, 3 for zstd. Example: `6`.
+    pub compression_level: Option<u64>,
+    /// Repositories of the same registry that may have blobs of the image, which are then taken
+    /// over from there instead of being sent. What the image says of its origin is tried too.
+    ///
+    /// Default: none. Example: `[team/base]`.
+    pub mount_from: Vec<String>,
 }
 
 /// A tag as YAML wrote it: `tag: 42.10` arrives as a number and means the text.

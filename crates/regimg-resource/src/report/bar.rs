@@ -206,7 +206,7 @@ fn filled(position: u64, size: u64) -> usize {
 }
 
 /// Writes a number of bytes with one decimal, in the largest unit that it fills.
-fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     let fits = |exponent: &usize| count >> (10 * exponent) >= 1;
     let Some(exponent) = (1..=UNITS.len()).rev().find(fits) else {

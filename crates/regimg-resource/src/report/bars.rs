@@ -82,11 +82,12 @@ impl Bars {
         self.shared.lock().is_live
     }
 
-    /// Waits until everything was written, and writes nothing any more.
-    pub(super) fn close(&self) {
+    /// Waits until everything was written, or for the time given, and writes nothing any
+    /// more.
+    pub(super) fn close(&self, limit: Duration) {
         self.hide();
         let sink = self.shared.lock().sink.clone();
-        sink.close();
+        sink.close(limit);
     }
 
     /// Writes lines above the bars.
@@ -169,7 +170,7 @@ impl Block {
             let is_there = self.lines.get(at).is_some_and(|old| old.text == line.text);
             text += &in_place(is_there, &line.text);
         }
-        self.sink.write(text.as_bytes());
+        self.sink.write(&text);
         self.lines = lines;
         // Those that are done stay as they were drawn, above the block from now on.
         let done = self.lines.iter().take_while(|line| line.is_last).count();
@@ -192,13 +193,13 @@ impl Block {
 
     fn write_above(&self, text: &str) {
         if self.lines.is_empty() {
-            return self.sink.write(format!("{text}\n").as_bytes());
+            return self.sink.write(&format!("{text}\n"));
         }
         let block = self.lines.iter().map(|line| line.text.as_str());
         let lines = text.lines().chain(block);
         let lines = lines.map(|line| in_place(false, line));
         let text = self.cursor_up() + &lines.collect::<String>();
-        self.sink.write(text.as_bytes());
+        self.sink.write(&text);
     }
 
     fn cursor_up(&self) -> String {
@@ -279,7 +280,7 @@ mod tests {
 
     /// Returns what a block wrote.
     fn text(block: &Block, stderr: &Captured) -> String {
-        block.sink.flush();
+        block.sink.flush(Duration::from_mins(1));
         stderr.text()
     }
 
@@ -380,7 +381,7 @@ mod tests {
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        bars.close();
+        bars.close(Duration::from_mins(1));
         assert_eq!(stderr.text(), "line\n");
     }
 
@@ -391,7 +392,7 @@ mod tests {
         bars.add("layer".to_owned(), 10).done("done");
         bars.finish();
         bars.write_above("line");
-        bars.close();
+        bars.close(Duration::from_mins(1));
         assert_eq!(view(&stderr.text()), ["layer done", "line"]);
     }
 }

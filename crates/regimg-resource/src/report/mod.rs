@@ -8,14 +8,14 @@ mod sink;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use regimg_core::Descriptor;
 use tracing::Dispatch;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
 
-pub(crate) use bar::Bar;
+pub(crate) use bar::{Bar, bytes};
 pub use sink::Captured;
 
 use bars::Bars;
@@ -55,6 +55,9 @@ struct Shared {
     bars: Bars,
 }
 
+/// Characters of a message that are written; what others send ends up in messages.
+const MESSAGE_LIMIT: usize = 8 * 1024;
+
 impl Reporter {
     /// Starts the clock that the lines show.
     pub(crate) fn new(stderr: impl Write + Send + 'static) -> Self {
@@ -85,6 +88,7 @@ impl Reporter {
         }
         let (name, colour) = severity.name_and_colour();
         let seconds = self.shared.started.elapsed().as_secs();
+        let message = one_line(message);
         self.plain(&format!(
             "\x1b[{colour}m{name}\x1b[0m[{seconds:04}] {message:<44} "
         ));
@@ -134,9 +138,9 @@ impl Reporter {
         self.shared.bars.finish();
     }
 
-    /// Waits until everything was written. Nothing more can be said.
-    pub(crate) fn close(&self) {
-        self.shared.bars.close();
+    /// Waits until everything was written, or for the time given. Nothing more can be said.
+    pub(crate) fn close(&self, limit: Duration) {
+        self.shared.bars.close(limit);
     }
 
     /// Returns a subscriber that turns the events of our crates into lines.
@@ -145,9 +149,40 @@ impl Reporter {
     }
 }
 
+/// Makes a message one line of a bounded length without control characters. A registry
+/// or an archive may have had a hand in it, and would otherwise write lines of its own.
+fn one_line(message: &str) -> String {
+    let mut line = String::with_capacity(message.len().min(MESSAGE_LIMIT));
+    let mut characters = message.chars();
+    for character in characters.by_ref().take(MESSAGE_LIMIT) {
+        match character {
+            '\n' | '\r' | '\t' => line.push(' '),
+            control if control.is_control() => line.extend(control.escape_unicode()),
+            other => line.push(other),
+        }
+    }
+    match characters.count() {
+        0 => line,
+        more => format!("{line}... ({more} more characters)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_else_writes_lines() {
+        let forged = "no image\r\n\x1b[31mERRO\x1b[0m[0000] all is lost";
+        assert_eq!(
+            one_line(forged),
+            "no image  \\u{1b}[31mERRO\\u{1b}[0m[0000] all is lost"
+        );
+        let long = one_line(&"x".repeat(20_000_000));
+        assert!(long.len() < 2 * MESSAGE_LIMIT, "{}", long.len());
+        assert!(long.ends_with("x... (19991808 more characters)"));
+        assert_eq!(one_line("Grüße"), "Grüße");
+    }
 
     #[test]
     fn lines_look_as_logrus_writes_them() {
@@ -157,7 +192,7 @@ mod tests {
         report.failure("no such image", Some("check the tag"));
         report.set_debug(true);
         report.log(Severity::Debug, "shown");
-        report.close();
+        report.close(Duration::from_mins(1));
         let padded = |text: &str| format!("{text:<44} \n");
         assert_eq!(
             stderr.text(),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How long the end of the program waits for a reader of stderr that takes nothing.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes that wait for a reader at most. What comes then is left out: it is not read
+/// anyway, and neither memory nor the command waits for a log.
+const BACKLOG: usize = 4 << 20;
 
 /// Shares one stream between log lines and bars.
 ///
@@ -47,9 +48,13 @@ impl Sink {
         }))
     }
 
-    /// Puts bytes behind those that wait to be written.
-    pub(super) fn write(&self, bytes: &[u8]) {
-        self.0.shared.lock().waiting.extend_from_slice(bytes);
+    /// Puts a text behind those that wait to be written.
+    pub(super) fn write(&self, text: &str) {
+        let mut backlog = self.0.shared.lock();
+        if backlog.waiting.len() < BACKLOG {
+            backlog.waiting.extend_from_slice(text.as_bytes());
+        }
+        drop(backlog);
         self.0.shared.changed.notify_all();
     }
 
@@ -58,15 +63,16 @@ impl Sink {
         self.0.shared.lock().is_idle()
     }
 
-    /// Waits until everything was written, but not for ever.
+    /// Waits until everything was written, or for the time given.
     #[cfg(test)]
-    pub(super) fn flush(&self) {
-        self.0.shared.wait_until_idle(PATIENCE);
+    pub(super) fn flush(&self, limit: Duration) {
+        self.0.shared.wait_until_idle(limit);
     }
 
-    /// Writes what waits, and ends the thread. Nothing is written any more.
-    pub(super) fn close(&self) {
-        let is_idle = self.0.shared.wait_until_idle(PATIENCE);
+    /// Writes what waits, for as long as said, and ends the thread. Nothing is written any
+    /// more.
+    pub(super) fn close(&self, limit: Duration) {
+        let is_idle = self.0.shared.wait_until_idle(limit);
         self.0.shared.close();
         let writer = lock(&self.0.writer).take();
         if is_idle {
@@ -159,5 +165,44 @@ impl Write for Captured {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, sync_channel};
+
+    use super::*;
+
+    /// A stream that takes nothing until it is told to.
+    struct Stuck(Receiver<()>, Captured);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stream_that_blocks_keeps_nobody_waiting_and_costs_little() {
+        let (release, stuck) = sync_channel(0);
+        let captured = Captured::default();
+        let sink = Sink::new(Stuck(stuck, captured.clone()));
+        let line = "x".repeat(BACKLOG / 64);
+        for _ in 0..1000 {
+            sink.write(&line);
+        }
+        sink.flush(Duration::ZERO);
+        assert_eq!(captured.text(), "");
+        assert!(!sink.is_idle());
+        drop(release);
+        sink.close(Duration::from_mins(1));
+        let written = captured.text().len();
+        assert!(written <= 2 * (BACKLOG + line.len()), "{written} bytes");
     }
 }

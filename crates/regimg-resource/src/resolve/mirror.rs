@@ -3,7 +3,7 @@
 use regimg_core::{Registry, Repository};
 use regimg_registry::PlainHttp;
 
-use crate::error::{During, Error, describe, from_registry};
+use crate::error::{During, Error, describe, is_local};
 use crate::protocol::{RegistryMirror, Source};
 use crate::report::Reporter;
 
@@ -64,7 +64,7 @@ impl Origins {
                 }
                 Ok(None) => "tag not found".to_owned(),
                 // What this machine's disk refuses, it refuses from the origin as well.
-                Err(error) if from_registry(&error).is_none() => return Err(error),
+                Err(error) if is_local(&error) => return Err(error),
                 Err(error) => describe(&error),
             };
             report.warn(&format!("{phase} mirror {name} failed: {problem}"));

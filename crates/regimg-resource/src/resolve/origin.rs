@@ -14,12 +14,19 @@ use super::{Name, Settings, TEST_SILENCE, field};
 /// has another place to ask does better to ask there.
 const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
 
+/// How often a request is sent to a mirror.
+const MIRROR_TRIES: u32 = 3;
+
 /// How long a check waits for a registry that is busy. Concourse runs the next one soon.
 const CHECK_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Requests under way at one time unless the source says otherwise. Those of a check are
 /// look-ups, which cost a registry little; 500 of them at 20 ms each take half a second.
 const REQUESTS: usize = 24;
+
+/// Requests or transfers at one time that more cannot be asked for: no registry and no
+/// network serve so many better.
+const MOST: usize = 1024;
 
 /// One place that can serve the image, and how to speak to it.
 #[derive(Clone, Debug)]
@@ -97,6 +104,11 @@ impl Origin {
         })
     }
 
+    /// Says whether there is another place to ask after this one.
+    pub(crate) fn is_mirror(&self) -> bool {
+        self.patience == Patience::Mirror
+    }
+
     /// Prepares a client; nothing is sent yet.
     ///
     /// # Errors
@@ -121,17 +133,19 @@ impl Origin {
 }
 
 impl Patience {
-    /// Shortens the client's waits. The first wait between two tries is the measure, so
-    /// that what shortens it for tests shortens the others as well.
+    /// Shortens the client's waits.
     fn limit(self, config: &mut Config) {
-        let (limit, waits) = match self {
+        let limit = match self {
             Self::Step => return,
-            Self::Check => (CHECK_PATIENCE, 60),
-            Self::Mirror => (MIRROR_PATIENCE, 3),
+            Self::Check => CHECK_PATIENCE,
+            Self::Mirror => MIRROR_PATIENCE,
         };
         let (retry, timeouts) = (&mut config.retry, &mut config.timeouts);
-        retry.max_elapsed = retry.initial_interval * waits;
+        if self == Self::Mirror {
+            retry.max_tries = MIRROR_TRIES;
+        }
         for wait in [
+            &mut retry.max_elapsed,
             &mut retry.max_retry_after,
             &mut timeouts.connect,
             &mut timeouts.first_byte,
@@ -145,7 +159,9 @@ impl Patience {
 fn limit(limit: Option<u64>, name: &'static str) -> Result<Option<usize>, Error> {
     match limit {
         Some(0) => Err(field(name, "is 0: nothing could be done")),
-        limit => Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))),
+        limit => {
+            Ok(limit.map(|limit| usize::try_from(limit).map_or(MOST, |limit| limit.min(MOST))))
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! commands, so `content_trust` does not keep a `get` step from working.
 
 use crate::error::Error;
-use crate::protocol::{PutParams, Source};
+use crate::protocol::Source;
 
 type Field = (&'static str, bool);
 
@@ -20,15 +20,9 @@ pub(crate) fn refuse_for_get(source: &Source) -> Result<(), Error> {
 }
 
 /// Refuses what `out` would have to act on.
-pub(crate) fn refuse_for_put(source: &Source, params: &PutParams) -> Result<(), Error> {
+pub(crate) fn refuse_for_put(source: &Source) -> Result<(), Error> {
     refuse(&clouds(source))?;
-    refuse(&[
-        ("source.content_trust", source.content_trust.is_some()),
-        ("params.version", !params.version.is_empty()),
-        ("params.bump_aliases", params.bump_aliases),
-        ("params.additional_tags", !params.additional_tags.is_empty()),
-        ("params.tag_prefix", !params.tag_prefix.is_empty()),
-    ])
+    refuse(&[("source.content_trust", source.content_trust.is_some())])
 }
 
 fn refuse(fields: &[Field]) -> Result<(), Error> {

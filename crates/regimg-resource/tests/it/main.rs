@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod memory;
+
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -141,6 +143,27 @@ fn wait(child: &mut Child) -> std::process::ExitStatus {
         status.is_some()
     });
     status.unwrap()
+}
+
+/// Nobody reads the answer, which is larger than a pipe holds.
+#[test]
+fn a_signal_ends_it_while_nobody_reads() {
+    let registry = Registry::start();
+    let digest = registry.push("app", &Image::with_text("one"));
+    for number in 0..2000 {
+        registry.tag("app", &format!("build-{number}"), &digest);
+    }
+    let request = format!(
+        r#"{{"source": {{"repository": "{}/app", "tag_regex": "^build-"}}}}"#,
+        registry.host()
+    );
+    let mut child = start(Command::new(PROGRAM).arg("check"), &request);
+    eventually(|| registry.count("HEAD", "/v2/app/manifests/") == 2000);
+    // Its last look-up was asked for, so it will be writing soon and for good.
+    thread::sleep(Duration::from_millis(200));
+    let kill = Command::new("kill").arg(child.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(wait(&mut child).code(), Some(143));
 }
 
 /// An image whose second layer stops in the middle, and the request that fetches it.

@@ -127,6 +127,27 @@ fn aliases_are_pushed_last_and_nothing_twice() {
 }
 
 #[test]
+fn listed_tags_come_last_without_a_prefix_and_before_aliases_move() {
+    let mut policy = PushPolicy::default();
+    policy.version = "1.2.3".to_owned();
+    policy.bump_aliases = true;
+    policy.tag_prefix = "p-".to_owned();
+    policy.tags = ["nightly", "a_b", "1.2"].map(str::to_owned).to_vec();
+    let tags = policy.plan().unwrap().tags("x").unwrap();
+    let reported = [
+        "1.2.3", "latest", "1", "1.2", "p-x", "nightly", "a_b", "1.2",
+    ];
+    assert_eq!(listed(&tags), reported);
+    let pushed: Vec<_> = tags.in_push_order().map(Tag::as_str).collect();
+    let order = ["1.2.3", "p-x", "nightly", "a_b", "1.2", "latest", "1"];
+    assert_eq!(pushed, order);
+    let mut policy = PushPolicy::default();
+    policy.tags = vec!["a b".to_owned()];
+    let error = policy.plan().unwrap().tags("").unwrap_err();
+    assert_eq!(error.kind(), Kind::IllegalTag);
+}
+
+#[test]
 fn dates_lose_their_zeros_and_somebody_can_say_so() {
     let check = |version: &str, expected: Option<&str>| {
         assert_eq!(plan(version).rewritten().as_deref(), expected, "{version}");

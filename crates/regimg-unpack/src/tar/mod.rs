@@ -104,6 +104,7 @@ impl<'a, R: BufRead> Archive<'a, R> {
         let mut pending = Pending::default();
         loop {
             let Some(header) = self.header()? else {
+                pending.nothing_before("archive ends within an entry")?;
                 self.blocks.drain()?;
                 return Ok(None);
             };
@@ -114,7 +115,7 @@ impl<'a, R: BufRead> Archive<'a, R> {
                 )?,
                 b'g' => {
                     // Global records name a commit, at most; Go's reader skips them too.
-                    pending.nothing_before_global()?;
+                    pending.nothing_before("global header within an entry")?;
                     self.extension(&header)?;
                 }
                 b'L' => once(&mut pending.path, self.long_name(&header)?)?,
@@ -323,11 +324,11 @@ impl<'a, R: BufRead> Archive<'a, R> {
 }
 
 impl Pending {
-    /// Refuses a global header between an entry's headers: some readers forget what came
-    /// before it then, and others do not.
-    fn nothing_before_global(&self) -> Result<(), Error> {
+    /// Refuses what cannot stand between an entry's headers. After a global one some readers
+    /// forget what came before it, and others do not.
+    fn nothing_before(&self, otherwise: &'static str) -> Result<(), Error> {
         if self.pax.is_some() || self.path.is_some() || self.link.is_some() {
-            return Err(Error::archive("global header within an entry"));
+            return Err(Error::archive(otherwise));
         }
         Ok(())
     }

@@ -1,0 +1,16 @@
+//! `cargo xtask bench`: regimg against other people's programs, side by side in one run.
+//!
+//! Seconds differ from machine to machine and from hour to hour; the ratios in a table are
+//! of the same machine in the same minutes, and are what targets are about.
+
+mod measure;
+mod unpack;
+
+use crate::flags::{Bench, BenchCmd};
+use crate::workspace::Workspace;
+
+pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
+    match &flags.subcommand {
+        BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
+    }
+}
