@@ -66,7 +66,6 @@ fn layouts(directory: &Path) -> Result<Vec<PathBuf>> {
 /// An image in the registry.
 struct Image {
     name: String,
-    digest: String,
     /// The digests of configuration and layers.
     blobs: Vec<String>,
 }
@@ -85,23 +84,19 @@ impl Image {
             "--quiet",
             "--dest-tls-verify=false",
         ]);
-        measure(copy.args([source, target]))?;
-        let read =
-            |path: PathBuf| -> Result<Value> { Ok(serde_json::from_slice(&fs::read(path)?)?) };
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let index = read(layout.join("index.json"))?;
-        let digest = text(&index["manifests"][0]["digest"]);
-        let manifest = read(
-            layout
-                .join("blobs/sha256")
-                .join(digest.replace("sha256:", "")),
-        )?;
+        measure(copy.args([&source, &target]))?;
+        // It may have compressed the layers, so the registry's manifest is another one.
+        let mut inspect = call(skopeo.path());
+        inspect.args(["inspect", "--raw", "--tls-verify=false", &target]);
+        let inspected = inspect.stdout(Stdio::piped()).output()?;
+        ensure!(inspected.status.success(), "skopeo inspect {target}");
+        let manifest: Value = serde_json::from_slice(&inspected.stdout)?;
         let layers = manifest["layers"].as_array().into_iter().flatten();
         let blobs = [&manifest["config"]].into_iter().chain(layers);
+        let digest = |blob: &Value| blob["digest"].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             name,
-            blobs: blobs.map(|blob| text(&blob["digest"])).collect(),
-            digest,
+            blobs: blobs.map(digest).collect(),
         })
     }
 }
@@ -184,7 +179,7 @@ impl Bench<'_> {
         let request = json!({
             "source": {"repository": format!("{}/{}", self.address, self.image.name)},
             "params": {"format": format},
-            "version": {"tag": "latest", "digest": self.image.digest},
+            "version": {"tag": "latest"},
         });
         let input = place.join("request.json");
         fs::write(&input, request.to_string())?;
