@@ -29,23 +29,24 @@ impl Pages {
         }
     }
 
-    /// Returns the address of the next page, `None` after the last one.
+    /// Returns the address of the next page, `None` after the last one; the same one until
+    /// [`learn`](Self::learn) is told that it came.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Protocol`] when the list goes in circles or does not end.
-    pub(crate) fn next(&mut self) -> Result<Option<Url>, Error> {
-        let Some(url) = self.next.take() else {
+    pub(crate) fn next(&self) -> Result<Option<Url>, Error> {
+        let Some(url) = &self.next else {
             return Ok(None);
         };
-        if !self.seen.insert(url.clone()) {
-            return Err(self.error(&url, "goes in circles"));
+        if self.seen.contains(url) {
+            return Err(self.error(url, "goes in circles"));
         }
-        if self.seen.len() > self.limit {
+        if self.seen.len() >= self.limit {
             let limit = self.limit;
-            return Err(self.error(&url, &format!("does not end within {limit} pages")));
+            return Err(self.error(url, &format!("does not end within {limit} pages")));
         }
-        Ok(Some(url))
+        Ok(Some(url.clone()))
     }
 
     /// Reads from an answer of `from` where the list goes on. The cursor is the registry's business
@@ -55,6 +56,7 @@ impl Pages {
     ///
     /// [`ErrorKind::Refused`] when that is elsewhere.
     pub(crate) fn learn(&mut self, headers: &HeaderMap, from: &Url) -> Result<(), Error> {
+        self.seen.extend(self.next.take());
         let Some(target) = link::next(headers) else {
             return Ok(());
         };

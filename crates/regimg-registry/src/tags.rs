@@ -32,7 +32,7 @@ pub struct TagPages {
 enum State {
     New,
     Begun(Pages),
-    /// After an error: what is missing would not be noticed.
+    /// There was an error.
     Broken,
 }
 
@@ -46,16 +46,19 @@ impl TagPages {
 
     /// Fetches the next page, `None` after the last one and after an error. Tags come in the
     /// registry's order; they are texts, because registries hold tags that the specification does
-    /// not allow.
+    /// not allow. May be cancelled and called again.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] when there is no such repository, [`ErrorKind::Protocol`] when the
     /// pages go in circles or do not end, [`ErrorKind::Refused`] when one is on another host.
     pub async fn next(&mut self) -> Result<Option<Vec<String>>, Error> {
-        let state = std::mem::replace(&mut self.state, State::Broken);
         let repository = self.repository.clone();
-        repository.session().in_time(self.go_on(state)).await
+        let next = repository.session().in_time(self.go_on()).await;
+        if next.is_err() {
+            self.state = State::Broken;
+        }
+        next
     }
 
     /// Makes a stream of the pages; it ends after an error.
@@ -65,18 +68,17 @@ impl TagPages {
         })
     }
 
-    async fn go_on(&mut self, state: State) -> Result<Option<Vec<String>>, Error> {
-        let mut pages = match state {
-            State::New => self.first().await?,
-            State::Begun(pages) => pages,
-            State::Broken => return Ok(None),
+    async fn go_on(&mut self) -> Result<Option<Vec<String>>, Error> {
+        if matches!(self.state, State::New) {
+            self.state = State::Begun(self.first().await?);
+        }
+        let State::Begun(pages) = &mut self.state else {
+            return Ok(None);
         };
-        let page = match pages.next()? {
-            Some(url) => Some(self.fetch(&mut pages, url).await?),
-            None => None,
-        };
-        self.state = State::Begun(pages);
-        Ok(page)
+        match pages.next()? {
+            Some(url) => fetch(&self.repository, pages, url).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn first(&self) -> Result<Pages, Error> {
@@ -86,23 +88,27 @@ impl TagPages {
         url.query_pairs_mut().append_pair("n", &size);
         Ok(Pages::new("tag list", config.max_tag_pages, url))
     }
+}
 
-    async fn fetch(&self, pages: &mut Pages, url: Url) -> Result<Vec<String>, Error> {
-        let session = self.repository.session();
-        let call = Call {
-            request: session.transport().outgoing(Method::GET, url),
-            scopes: vec![Scope::pull(self.repository.path())],
-            lane: Lane::Request,
-        };
-        let answer = session.read(&call, &[StatusCode::OK], PAGE_LIMIT).await?;
-        let page: Wire = serde_json::from_slice(&answer.body).map_err(|error| {
-            let host = address::authority(&answer.url);
-            let message = format!("the tag list of {host} is not understood");
-            Error::new(ErrorKind::Protocol, message)
-                .at(&answer.url)
-                .with_source(error)
-        })?;
-        pages.learn(&answer.headers, &answer.url)?;
-        Ok(page.tags.unwrap_or_default())
-    }
+async fn fetch(
+    repository: &RepositoryClient,
+    pages: &mut Pages,
+    url: Url,
+) -> Result<Vec<String>, Error> {
+    let session = repository.session();
+    let call = Call {
+        request: session.transport().outgoing(Method::GET, url),
+        scopes: vec![Scope::pull(repository.path())],
+        lane: Lane::Request,
+    };
+    let answer = session.read(&call, &[StatusCode::OK], PAGE_LIMIT).await?;
+    let page: Wire = serde_json::from_slice(&answer.body).map_err(|error| {
+        let host = address::authority(&answer.url);
+        let message = format!("the tag list of {host} is not understood");
+        Error::new(ErrorKind::Protocol, message)
+            .at(&answer.url)
+            .with_source(error)
+    })?;
+    pages.learn(&answer.headers, &answer.url)?;
+    Ok(page.tags.unwrap_or_default())
 }

@@ -165,6 +165,8 @@ impl Faults {
     /// The fault of the first rule that matches and is not used up.
     pub(super) fn take(&self, origin: Origin, head: &http::request::Parts) -> Fault {
         let mut rules = lock(&self.0);
+        // Thousands of rules may be used up in a long run.
+        rules.retain(|(rule, _)| rule.remaining != Some(0));
         let mut matching = rules
             .iter_mut()
             .filter(|(rule, _)| rule.accepts(origin, head));

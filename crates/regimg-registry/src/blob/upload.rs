@@ -473,17 +473,6 @@ fn location(response: &Response) -> Result<Option<Url>, Error> {
     let Some(text) = response.header(LOCATION.as_str()) else {
         return Ok(None);
     };
-    let from = response.url();
-    let url = from.join(text).map_err(|error| {
-        let message = format!(
-            "{} sends the upload to what is no address",
-            address::authority(from)
-        );
-        Error::new(ErrorKind::Protocol, message)
-            .at(from)
-            .with_source(error)
-    })?;
-    let url = address::with_agreed_scheme(url, from);
-    address::check(&url, from, PlainText::Keep)?;
+    let url = address::target(text, response.url(), PlainText::Keep, "sends the upload")?;
     Ok(Some(url))
 }

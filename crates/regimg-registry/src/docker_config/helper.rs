@@ -2,6 +2,7 @@
 //! ([protocol](https://github.com/docker/docker-credential-helpers#development)).
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,7 +20,7 @@ use crate::CredentialError;
 const ANSWER_LIMIT: u64 = 1 << 20;
 
 /// Where credential helpers are, and how they are run.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Helpers {
     /// The directories in which `docker-credential-…` is looked for, in this order, as `PATH`
     /// lists them. Those that are not absolute are passed over.
@@ -109,6 +110,18 @@ impl Helpers {
             .stderr(Stdio::null())
             .kill_on_drop(true);
         command
+    }
+}
+
+/// The environment may hold keys, so only its names are shown.
+impl fmt::Debug for Helpers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.environment.iter().map(|(name, _)| name);
+        f.debug_struct("Helpers")
+            .field("directories", &self.directories)
+            .field("environment", &names.collect::<Vec<_>>())
+            .field("time_limit", &self.time_limit)
+            .finish()
     }
 }
 

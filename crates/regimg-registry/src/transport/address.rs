@@ -101,6 +101,25 @@ pub(crate) fn check(url: &Url, from: &Url, plain: PlainText) -> Result<(), Error
     Ok(())
 }
 
+/// Makes an absolute address of the `Location` in an answer of `from`, and checks it. `does` says
+/// for errors what the host does with it.
+pub(crate) fn target(
+    location: &str,
+    from: &Url,
+    plain: PlainText,
+    does: &str,
+) -> Result<Url, Error> {
+    let url = from.join(location).map_err(|error| {
+        let message = format!("{} {does} to what is no address", authority(from));
+        Error::new(ErrorKind::Protocol, message)
+            .at(from)
+            .with_source(error)
+    })?;
+    let url = with_agreed_scheme(url, from);
+    check(&url, from, plain)?;
+    Ok(url)
+}
+
 fn is_internal(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => is_internal_v4(address),

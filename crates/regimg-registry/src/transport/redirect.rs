@@ -43,7 +43,8 @@ pub(crate) fn next(request: &Outgoing<'_>, response: &Response) -> Result<Option
     let Some(location) = response.header(LOCATION.as_str()) else {
         return Ok(None);
     };
-    let url = resolve(location, response.url(), request.redirects)?;
+    let plain = request.redirects.plain_text();
+    let url = address::target(location, response.url(), plain, "redirects")?;
     if matches!(request.body, Body::Form(_)) && !address::same_origin(&url, response.url()) {
         let message = format!(
             "{} sends a secret elsewhere",
@@ -52,20 +53,4 @@ pub(crate) fn next(request: &Outgoing<'_>, response: &Response) -> Result<Option
         return Err(Error::new(ErrorKind::Refused, message).at(response.url()));
     }
     Ok(Some(url))
-}
-
-/// Makes an absolute address of a `Location` and checks it.
-fn resolve(location: &str, from: &Url, redirects: Redirects) -> Result<Url, Error> {
-    let url = from.join(location).map_err(|error| {
-        let message = format!(
-            "{} redirects to what is no address",
-            address::authority(from)
-        );
-        Error::new(ErrorKind::Protocol, message)
-            .at(from)
-            .with_source(error)
-    })?;
-    let url = address::with_agreed_scheme(url, from);
-    address::check(&url, from, redirects.plain_text())?;
-    Ok(url)
 }

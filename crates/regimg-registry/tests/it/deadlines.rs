@@ -57,7 +57,8 @@ async fn everything_ends_in_time() {
 
 #[tokio::test]
 async fn a_transfer_under_way_ends_in_time() {
-    let world = world(|config| config.deadline = Some(Instant::now() + Duration::from_millis(400)));
+    let world =
+        world(|config| config.deadline = Some(Instant::now() + Duration::from_millis(1500)));
     let blob = stored(&world.registry, "a/b", &content(1000));
     let stall = Fault::stall_at(100);
     world.registry.fault(Match::get("/v2/a/b/blobs/*"), stall);
@@ -70,7 +71,8 @@ async fn a_transfer_under_way_ends_in_time() {
 
 #[tokio::test]
 async fn an_upload_that_is_given_up_is_cleaned_up() {
-    let world = world(|config| config.deadline = Some(Instant::now() + Duration::from_millis(400)));
+    let world =
+        world(|config| config.deadline = Some(Instant::now() + Duration::from_millis(1500)));
     let forever = Fault::delay(Duration::from_mins(1));
     world.registry.fault(Match::patch("*"), forever);
     let blob = Source::new(content(100));

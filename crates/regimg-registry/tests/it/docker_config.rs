@@ -133,6 +133,10 @@ fn files_that_are_none_are_refused() {
         let error = DockerConfig::parse(text).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
     }
+    let mut helpers = Helpers::in_path(OsStr::new("/bin"));
+    helpers.environment.push(("KEY".into(), "hidden".into()));
+    let config = DockerConfig::parse("{}").unwrap().with_helpers(helpers);
+    assert!(!format!("{config:?}").contains("hidden"));
     let error = DockerConfig::read(Path::new("/nonexistent/config.json")).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/config.json"));
 }

@@ -77,6 +77,8 @@ pub(crate) fn secrets(registry: &Registry, credential: &Credential) -> Vec<Strin
     let mut secrets: Vec<String> = requests.iter().flat_map(of_request).collect();
     secrets.extend(given.map(|secret| secret.expose().to_owned()));
     secrets.retain(|secret| !secret.is_empty());
+    secrets.sort_unstable();
+    secrets.dedup();
     secrets
 }
 

@@ -148,3 +148,20 @@ async fn pages_stream_one_at_a_time_and_end_with_an_error() {
         [true, false]
     );
 }
+
+#[tokio::test]
+async fn a_page_that_was_not_waited_for_is_not_lost() {
+    let world = tagged(25, Paging::of(10));
+    let slow = Match::get("/v2/a/b/tags/list?*last=t009*").once();
+    world
+        .registry
+        .fault(slow, Fault::delay(std::time::Duration::from_mins(1)));
+    let mut pages = world.repository("a/b").tag_pages();
+    let mut tags = pages.next().await.unwrap().unwrap();
+    let impatient = std::time::Duration::from_millis(100);
+    assert!(tokio::time::timeout(impatient, pages.next()).await.is_err());
+    while let Some(page) = pages.next().await.unwrap() {
+        tags.extend(page);
+    }
+    assert_eq!(tags, world.registry.tags("a/b"));
+}
