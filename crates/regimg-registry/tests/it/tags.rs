@@ -165,3 +165,15 @@ async fn a_page_that_was_not_waited_for_is_not_lost() {
     }
     assert_eq!(tags, world.registry.tags("a/b"));
 }
+
+#[tokio::test]
+async fn long_lists_are_read_and_endless_pages_refused() {
+    let world = tagged(30_000, Paging::default());
+    check(&world, world.repository("a/b").tags().await, 30);
+
+    world
+        .registry
+        .fault(Match::get("/v2/a/b/tags/list*"), Fault::endless());
+    let error = world.repository("a/b").tags().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}

@@ -179,6 +179,22 @@ async fn http_2_needs_one_connection() {
 }
 
 #[tokio::test]
+async fn hundreds_of_look_ups_need_one_greeting_and_one_token() {
+    let authority = Authority::new();
+    let builder = Registry::builder()
+        .auth(Auth::bearer().anonymous_pull())
+        .tls_with(authority.server(&LOCAL_NAMES), authority.pem());
+    let world = world(builder, vec![authority.pem().to_owned()]);
+    let all = future::join_all((0..500).map(|_| look(&world))).await;
+    assert!(all.into_iter().all(|found| found.unwrap()));
+    let (greetings, tokens) = (
+        world.registry.count("GET", "/v2/"),
+        world.registry.count("GET", "/token"),
+    );
+    assert_eq!((world.registry.connections(), greetings, tokens), (1, 1, 1));
+}
+
+#[tokio::test]
 async fn http_2_streams_that_break_are_tried_again() {
     let authority = Authority::new();
     let builder = Registry::builder()
