@@ -3,6 +3,7 @@
 //! Seconds differ from machine to machine and from hour to hour; the ratios in a table are
 //! of the same machine in the same minutes, and are what targets are about.
 
+mod r#in;
 mod measure;
 mod unpack;
 
@@ -11,6 +12,7 @@ use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
     match &flags.subcommand {
+        BenchCmd::In(flags) => r#in::run(workspace, flags),
         BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
     }
 }
