@@ -27,7 +27,7 @@ const TICKS_PER_SECOND: u32 = 100;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let usage = "usage: bench-in DIRECTORY IMAGES, the one that holds in, and the images' layouts";
+    let usage = "usage: bench-in DIRECTORY IMAGES [NAME...]: the one that holds in, the layouts'";
     let (Some(programs), Some(images)) = (arguments.next(), arguments.next()) else {
         anyhow::bail!(usage);
     };
@@ -37,7 +37,8 @@ fn main() -> Result<()> {
         "{:18} {:5} {:24} {:>8} {:>8} {:>8} {:>7}",
         "image", "line", "way", "wall s", "CPU s", "MiB", "ratio"
     );
-    for image in layouts(&images)? {
+    let names: Vec<_> = arguments.collect();
+    for image in layouts(&images, &names)? {
         let image = Image::push(&registry, &image)?;
         for (line, address) in [("full", registry.addr()), ("slow", link.addr())] {
             let bench = Bench {
@@ -52,12 +53,13 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Finds the images' layouts by what each of them has.
-fn layouts(directory: &Path) -> Result<Vec<PathBuf>> {
+/// Finds the images' layouts by what each of them has; of some images if there are names.
+fn layouts(directory: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
     let paths = entries.map(|entry| Ok(entry?.path()));
     let mut paths = paths.collect::<Result<Vec<_>>>()?;
     paths.retain(|path| path.join("index.json").exists());
+    paths.retain(|path| names.is_empty() || names.iter().any(|name| path.ends_with(name)));
     paths.sort();
     ensure!(!paths.is_empty(), "{} has no layouts", directory.display());
     Ok(paths)

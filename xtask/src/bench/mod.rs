@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
     match &flags.subcommand {
         BenchCmd::Check(crate::flags::Check {}) => resource::check(workspace),
-        BenchCmd::In(flags) => resource::get(workspace, flags.images.as_deref()),
+        BenchCmd::In(flags) => resource::get(workspace, flags),
         BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
     }
 }

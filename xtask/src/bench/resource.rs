@@ -2,12 +2,12 @@
 //!
 //! What they are measured with belongs to the test crate, which has the registry.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use xshell::cmd;
 
 use crate::workspace::Workspace;
-use crate::{dist, images, peers};
+use crate::{dist, flags, images, peers};
 
 /// Measures `check` against one look-up after another.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
@@ -15,11 +15,17 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// Measures `in` against skopeo, umoci, podman and curl, as far as they are installed.
-pub(crate) fn get(workspace: &Workspace, directory: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn get(workspace: &Workspace, flags: &flags::In) -> anyhow::Result<()> {
+    let directory = flags.images.clone();
+    let directory = directory.unwrap_or_else(|| workspace.target().join("images"));
+    let is_built = |name: &String| directory.join(name).join("index.json").exists();
+    if !directory.exists() || !flags.names.iter().all(is_built) {
+        images::run(workspace, &directory, &flags.names)?;
+    }
     peers::provide(workspace, false)?;
-    let directory = directory.map_or_else(|| workspace.target().join("images"), PathBuf::from);
-    images::run(workspace, &directory, &[])?;
-    measure(workspace, "bench-in", &[directory])
+    let names = flags.names.iter().map(PathBuf::from);
+    let arguments: Vec<_> = [directory].into_iter().chain(names).collect();
+    measure(workspace, "bench-in", &arguments)
 }
 
 fn measure(workspace: &Workspace, program: &str, arguments: &[PathBuf]) -> anyhow::Result<()> {
