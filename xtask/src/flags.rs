@@ -53,16 +53,6 @@ xflags::xflags! {
                 /// The images to unpack; all of them if none is named.
                 repeated names: String
             }
-            /// Fetch images in every format from docker-registry on loopback, at full speed
-            /// and over a line of 100 Mbit/s and 20 ms, side by side with skopeo, umoci,
-            /// podman and curl as far as they are installed.
-            cmd in {
-                /// The directory of `cargo xtask images`; target/images if not given. What
-                /// is missing there is built.
-                optional --images directory: PathBuf
-                /// The images to fetch; all of them if none is named.
-                repeated names: String
-            }
         }
         /// Build images of real file systems to try the resource on.
         cmd images {
