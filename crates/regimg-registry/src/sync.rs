@@ -17,7 +17,7 @@ type Outcome<T> = Result<Arc<T>, Error>;
 /// One value, made by whoever asks first; those who ask meanwhile wait for the same making.
 ///
 /// A failure is told to everyone who waited for it and forgotten then. The making belongs to no
-/// task: when the one that began it is dropped, another carries it on.
+/// task: when the one that began it is dropped, another that waits carries it on.
 pub(crate) struct Flight<T>(Mutex<Option<Shared<BoxFuture<'static, Outcome<T>>>>>);
 
 impl<T> Default for Flight<T> {
@@ -45,8 +45,10 @@ impl<T: Send + Sync + 'static> Flight<T> {
         if let Some(shared) = slot.as_ref() {
             match shared.peek() {
                 Some(Ok(value)) if usable(value) => return shared.clone(),
-                None => return shared.clone(),
-                Some(_) => {}
+                // Only the slot has one that nobody waits for any more; what it waited for and
+                // how long it has tried are of another time.
+                None if shared.strong_count() > Some(1) => return shared.clone(),
+                _ => {}
             }
         }
         let shared = make().map(|made| made.map(Arc::new)).boxed().shared();

@@ -174,7 +174,10 @@ impl Prover {
         let Scheme::Bearer(bearer) = Scheme::of(response.headers()) else {
             return Ok(None);
         };
-        let purpose = Purpose::new(&bearer, scope::merge(bearer.scope.as_deref(), &[]));
+        let purpose = Purpose {
+            guest: Some(response.url().origin().ascii_serialization()),
+            ..Purpose::new(&bearer, scope::merge(bearer.scope.as_deref(), &[]))
+        };
         let buyer = Buyer {
             transport: self.transport.clone(),
             registry: response.url().clone(),

@@ -47,6 +47,9 @@ impl Token {
 /// What a token is bought for: the server, the registry's name there, the scopes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Purpose {
+    /// The origin of a host that we were only redirected to and that the token is for. It may
+    /// ask in the registry's own words, and must not get the token that our password bought.
+    pub(crate) guest: Option<String>,
     pub(crate) realm: String,
     pub(crate) service: Option<String>,
     pub(crate) scopes: Vec<Scope>,
@@ -55,6 +58,7 @@ pub(crate) struct Purpose {
 impl Purpose {
     pub(crate) fn new(bearer: &Bearer, scopes: Vec<Scope>) -> Self {
         Self {
+            guest: None,
             realm: bearer.realm.clone(),
             service: bearer.service.clone(),
             scopes,

@@ -23,6 +23,9 @@ use crate::{Error, ErrorKind, RepositoryClient};
 /// Bytes since the last cut after which the next cut is forgiven.
 const PROGRESS: u64 = 1 << 20;
 
+/// Addresses of a descriptor that are tried; a manifest could name any number of hosts.
+const MAX_URLS: usize = 8;
+
 /// How long the end of a complete body is waited for, to see that nothing follows.
 const END: Duration = Duration::from_secs(5);
 
@@ -108,6 +111,8 @@ pub struct BlobReader {
     /// Bytes handed out.
     offset: u64,
     etag: Option<HeaderValue>,
+    /// The last piece, while its end is waited for.
+    last: Option<Bytes>,
     /// Whether the host knows what a range is.
     by_range: bool,
     cuts: Cuts,
@@ -134,6 +139,7 @@ impl BlobReader {
             skip: 0,
             offset: 0,
             etag: None,
+            last: None,
             by_range: true,
             cuts: Cuts {
                 offset: 0,
@@ -171,6 +177,10 @@ impl BlobReader {
 
     async fn try_next(&mut self) -> Result<Option<Bytes>, Error> {
         while self.verifier.is_some() {
+            if self.last.is_some() {
+                // A call before this one was cancelled while it waited for the end.
+                return self.end().await;
+            }
             match self.piece().await {
                 Ok(Some(piece)) => {
                     if let Some(piece) = self.take(piece).await? {
@@ -223,10 +233,17 @@ impl BlobReader {
         }
         self.offset += piece.len() as u64;
         if self.offset == self.descriptor.size {
-            self.expect_end().await?;
-            self.finish()?;
+            self.last = Some(piece);
+            return self.end().await;
         }
         Ok(Some(piece))
+    }
+
+    /// Hands out the last piece, once nothing follows it and the digest is right.
+    async fn end(&mut self) -> Result<Option<Bytes>, Error> {
+        self.expect_end().await?;
+        self.finish()?;
+        Ok(self.last.take())
     }
 
     /// Sees that nothing follows. How the connection ends does not matter any more.
@@ -345,7 +362,8 @@ impl BlobReader {
 
     /// Tries the descriptor's own addresses in turn; if none will do, the registry's answer stands.
     async fn search(&mut self, refusal: Error) -> Result<Response, Error> {
-        for text in self.descriptor.urls.clone() {
+        let urls = self.descriptor.urls.iter().take(MAX_URLS).cloned();
+        for text in urls.collect::<Vec<_>>() {
             let Ok(url) = Url::parse(&text) else { continue };
             match self.ask_elsewhere(url.clone()).await {
                 Ok(response) => {

@@ -372,3 +372,31 @@ async fn places_are_limited_and_given_back() {
         2000
     );
 }
+
+/// The end of a body may come long after its last byte; a caller who does not wait for it in
+/// one go still gets that byte.
+#[tokio::test]
+async fn a_last_piece_that_is_not_waited_for_is_not_lost() {
+    let world = World::open(Registry::start());
+    let descriptor = stored(&world.registry, "a/b", &content(1000));
+    // A body without a length, whose last byte is followed by silence.
+    world.registry.fault(
+        Match::get("/v2/a/b/blobs/*"),
+        Fault::pause_at(1000, Duration::from_millis(300)).without_header("content-length"),
+    );
+    let repository = world.repository("a/b");
+    let mut reader = repository.open_blob(&descriptor).await.unwrap();
+    let (mut read, mut cancelled) = (Vec::new(), 0);
+    loop {
+        match tokio::time::timeout(Duration::from_millis(20), reader.next()).await {
+            Ok(Ok(Some(piece))) => read.extend_from_slice(&piece),
+            Ok(end) => break assert_eq!(end.unwrap(), None),
+            Err(_) => cancelled += 1,
+        }
+    }
+    assert_eq!(read, content(1000));
+    assert!(
+        cancelled > 0,
+        "nothing was cancelled, so nothing was tested"
+    );
+}

@@ -298,3 +298,41 @@ async fn a_store_that_wants_a_token_gets_a_strangers() {
             .all(|value| Some(value) != to_store[1].authorization())
     );
 }
+
+/// A store that repeats the registry's own challenge asks for the token that the password
+/// bought, and must not get it.
+#[tokio::test]
+async fn a_store_does_not_get_the_registrys_token_by_asking_in_its_words() {
+    let own = r#"Bearer realm="{realm}",service="shared",scope="{scope}""#;
+    let world = world(Auth::bearer().challenges(&[own]));
+    let descriptor = stored(&world.registry, "a/b", &content(1000));
+    world.registry.fault(
+        Match::get("/v2/a/b/blobs/*"),
+        Fault::redirect_elsewhere_for(1),
+    );
+    let store = Match::get("*").at(Origin::Elsewhere);
+    let realm = format!("{}/token", world.registry.url(Origin::Registry));
+    let challenge = own
+        .replace("{realm}", &realm)
+        .replace("{scope}", "repository:a/b:pull");
+    let refusal = Fault::status(401).header("www-authenticate", &challenge);
+    world.registry.fault(store, refusal);
+    let repository = world.repository("a/b");
+    repository.digest(&tag("latest")).await.unwrap();
+    repository.open_blob(&descriptor).await.unwrap_err();
+
+    let ours = world.registry.requests_to(Origin::Registry);
+    let ours: Vec<_> = ours
+        .iter()
+        .filter_map(|record| record.authorization())
+        .collect();
+    assert!(!ours.is_empty());
+    for record in world.registry.requests_to(Origin::Elsewhere) {
+        let shown = record.authorization();
+        assert!(
+            shown.is_none_or(|shown| !ours.contains(&shown)),
+            "{}",
+            record.line()
+        );
+    }
+}
