@@ -120,8 +120,11 @@ impl Root {
         if self.has_openat2 {
             match open_in_root(&self.directory, if path.is_empty() { b"." } else { path }) {
                 // The path is longer than the kernel takes at once, or somebody is moving
-                // directories about, for which it asks to try again.
-                Err(Errno::NAMETOOLONG | Errno::AGAIN | Errno::XDEV | Errno::NOSYS) => {}
+                // directories about, for which it asks to try again, or it does not follow
+                // somebody else's link in a directory like /tmp (fs.protected_symlinks).
+                Err(
+                    Errno::NAMETOOLONG | Errno::AGAIN | Errno::XDEV | Errno::NOSYS | Errno::ACCESS,
+                ) => {}
                 outcome => return outcome.calling("openat2"),
             }
         }

@@ -28,10 +28,11 @@ impl<P: Progress> Notes<P> {
     /// Passes a warning on, unless it was given before for the same thing.
     pub(super) fn warn(&mut self, warning: &Warning) {
         let name = match warning {
+            Warning::Xattr { .. } if self.given.len() >= NAMES => return,
             Warning::Xattr { name, .. } => name.clone(),
             _ => Vec::new(),
         };
-        if self.given.len() < NAMES && self.given.insert((discriminant(warning), name)) {
+        if self.given.insert((discriminant(warning), name)) {
             self.progress.warn(self.index, warning);
         }
     }

@@ -253,16 +253,9 @@ impl<'a, R: BufRead> Archive<'a, R> {
             b'5' => Ok(Kind::Directory),
             b'6' => Ok(Kind::Fifo),
             b'S' => self.gnu_sparse(header, pax).map(Kind::File),
-            b'0' | b'7' => self.file(header, pax).map(Kind::File),
-            b'\0' => {
-                // Before there was a flag for directories, a slash made one.
-                let content = self.file(header, pax)?;
-                Ok(if path.ends_with(b"/") {
-                    Kind::Directory
-                } else {
-                    Kind::File(content)
-                })
-            }
+            // Before there was a flag for directories, a slash made one.
+            b'\0' if path.ends_with(b"/") => Ok(Kind::Directory),
+            b'\0' | b'0' | b'7' => self.file(header, pax).map(Kind::File),
             other => Err(Error::archive(format!(
                 "unknown type '{}'",
                 char::from(other).escape_default()

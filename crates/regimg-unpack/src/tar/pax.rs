@@ -107,6 +107,7 @@ impl Extensions {
             return Ok(());
         }
         if value.is_empty() {
+            self.forget(key);
             return Ok(());
         }
         match key {
@@ -135,6 +136,23 @@ impl Extensions {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Extensions {
+    /// Takes an empty value as Go does: the header's own holds again, also where an earlier
+    /// record had overridden it. Two readers that disagree here about a size see two archives.
+    fn forget(&mut self, key: &[u8]) {
+        match key {
+            b"path" => self.path = None,
+            b"linkpath" => self.link = None,
+            b"size" => self.size = None,
+            b"uid" => self.uid = None,
+            b"gid" => self.gid = None,
+            b"mtime" => self.mtime = None,
+            b"atime" => self.atime = None,
+            _ => {}
+        }
     }
 }
 
@@ -191,6 +209,14 @@ mod tests {
             .expect("well-formed");
         assert_eq!(parsed.xattrs[&b"user.a"[..]], b"1\n\x002");
         assert_eq!(parsed.path.as_deref(), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn an_empty_value_takes_the_earlier_one_back() {
+        let records = b"11 size=12\n8 size=\n10 path=a\n8 path=\n10 path=b\n";
+        let parsed = Extensions::parse(records).expect("well-formed");
+        assert_eq!(parsed.size, None);
+        assert_eq!(parsed.path.as_deref(), Some(&b"b"[..]));
     }
 
     #[test]
