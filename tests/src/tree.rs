@@ -23,6 +23,10 @@ use crate::Digest;
 /// # std::io::Result::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a column, there or not"
+)]
 pub struct Listing {
     owners: bool,
     times: bool,

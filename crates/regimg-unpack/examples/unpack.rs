@@ -3,6 +3,10 @@
 //! `cargo xtask bench unpack` measures it; by hand it is
 //! `cargo run --release --example unpack -- apply LAYOUT DIRECTORY`.
 #![expect(
+    clippy::disallowed_methods,
+    reason = "the image and the directory are the caller's own"
+)]
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program for people, and for xtask"

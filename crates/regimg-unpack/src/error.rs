@@ -116,6 +116,13 @@ impl Error {
         self
     }
 
+    /// Forgets the number of a layer that is the only one.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn of_the_only_layer(mut self) -> Self {
+        self.0.layer = None;
+        self
+    }
+
     pub(crate) fn in_layer(mut self, index: usize) -> Self {
         self.0.layer.get_or_insert(index);
         self

@@ -106,6 +106,15 @@ impl Root {
             .doing("cannot write the file system to the disk")
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn try_clone(&self) -> Result<Self, Error> {
+        let directory = self.reopen().doing("cannot open the root")?;
+        Ok(Self {
+            directory,
+            has_openat2: self.has_openat2,
+        })
+    }
+
     /// Opens a directory by its clean path, links followed within the root.
     pub(crate) fn find(&self, path: &[u8]) -> Result<OwnedFd, Refused> {
         if self.has_openat2 {

@@ -8,7 +8,6 @@ use rustix::fs::{
     fremovexattr, fsetxattr, futimens, utimensat,
 };
 use rustix::io::Errno;
-use rustix::process::{getegid, geteuid};
 
 use crate::error::{Calling, Doing, Error, Quoted, Refused};
 use crate::proc;
@@ -122,7 +121,7 @@ impl<P: Progress> Layer<'_, P> {
     ) -> Result<Option<(Uid, Gid)>, Error> {
         let owner = self.any_owner(attributes)?;
         Ok(owner.filter(|&(uid, gid)| {
-            let is_ours = uid == geteuid() && gid == getegid() && gid.as_raw() == within.gid;
+            let is_ours = (uid, gid) == self.user && gid.as_raw() == within.gid;
             !is_ours
         }))
     }

@@ -11,7 +11,7 @@ mod whiteout;
 use std::io::{self, Read};
 
 use regimg_core::Digest;
-use rustix::process::geteuid;
+use rustix::process::{Gid, Uid, getegid, geteuid};
 
 use crate::ahead::Ahead;
 use crate::decompress::{self, Decoded, Decompressed};
@@ -140,6 +140,8 @@ struct Layer<'a, P> {
     options: &'a Options,
     /// Whether files get the archive's owners.
     owners: bool,
+    /// Who unpacks, and owns what is new.
+    user: (Uid, Gid),
     places: Places<'a>,
     outcome: Outcome,
     notes: &'a mut Notes<P>,
@@ -160,6 +162,7 @@ impl<'a, P: Progress> Layer<'a, P> {
                 Ownership::Keep => true,
                 Ownership::Ignore => false,
             },
+            user: (geteuid(), getegid()),
             places: Places::new(root, access),
             outcome: Outcome::default(),
             notes,

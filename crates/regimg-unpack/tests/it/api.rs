@@ -137,7 +137,7 @@ fn neither_side_waits_for_the_other() {
     let error = apply_all(layers, &root, &Options::default(), &mut ()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Archive);
     dropped
-        .recv_timeout(Duration::from_secs(60))
+        .recv_timeout(Duration::from_mins(1))
         .expect("the thread lets go of its layer");
     // The thread fails at once, and the writer hears of it.
     let error = apply_all(

@@ -9,7 +9,9 @@ use regimg_tests::{Layer, Process};
 use regimg_unpack::{Devices, ErrorKind, Options};
 use rustix::fs::{Mode, OFlags, open};
 
-use crate::fixture::{Sandbox, Situation, lines, refused, told, tree, unpack, unpack_bytes};
+use crate::fixture::{
+    Sandbox, Situation, lines, quoted, refused, told, tree, unpack, unpack_bytes,
+};
 
 /// Unpacks in every situation; whether that is an error is not the question. Devices are
 /// made where that is possible.
@@ -283,11 +285,11 @@ fn a10_sizes_that_differ() {
     let inner = Layer::parse("file hidden \"evil\"")
         .ending_with_zeros(0)
         .tar();
-    let quoted: String = inner.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let content = quoted(&inner);
     // The header says nothing, the extended header tells of the archive inside.
     for size in [0, 1, 512, 100_000] {
         let layer = format!(
-            "file outer pax:size={} header-size={size} \"{quoted}\"\nfile after \"1\"",
+            "file outer pax:size={} header-size={size} {content}\nfile after \"1\"",
             inner.len()
         );
         for situation in Situation::all() {
@@ -303,7 +305,7 @@ fn a10_sizes_that_differ() {
     }
     // The other way round, it would be an entry and not content, for everybody.
     let layer = format!(
-        "file outer pax:size=0 header-size={} \"{quoted}\"\nfile after \"1\"",
+        "file outer pax:size=0 header-size={} {content}\nfile after \"1\"",
         inner.len()
     );
     tree(
@@ -552,7 +554,7 @@ fn a18_memory_is_bounded() {
                 "--test-threads=1",
             ])
             .env("TMPDIR", std::env::temp_dir())
-            .deadline(Duration::from_secs(300));
+            .deadline(Duration::from_mins(5));
         let stdout = child.run().unwrap().expect_success();
         let peak = stdout
             .split("peak KiB: ")
@@ -666,7 +668,7 @@ fn a20_no_program_is_called() {
             "--test-threads=1",
         ])
         .env("PATH", directory.path())
-        .deadline(Duration::from_secs(60));
+        .deadline(Duration::from_mins(1));
     let stdout = child.run().unwrap().expect_success();
     assert!(stdout.contains("1 passed"), "{stdout}");
     assert!(!marker.exists(), "{}", fs::read_to_string(&marker).unwrap());

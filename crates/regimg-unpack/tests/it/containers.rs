@@ -229,7 +229,7 @@ fn everything_is_read() {
         ("gzip", [&gzip(&tar)[..], b"junk"].concat()),
         (
             "gzip padding",
-            [&gzip(&[&tar[..], &[0; 100_000]].concat())[..], &[0; 9]].concat(),
+            [&gzip(&[&tar[..], &vec![0; 100_000]].concat())[..], &[0; 9]].concat(),
         ),
         (
             "zstd",

@@ -278,6 +278,15 @@ pub(crate) fn refused(layers: &[&str], kind: ErrorKind, said: &str) {
     }
 }
 
+/// Writes bytes as a word of a layer's line.
+pub(crate) fn quoted(bytes: &[u8]) -> String {
+    let escaped = bytes
+        .iter()
+        .flat_map(|byte| format!("\\x{byte:02x}").into_bytes());
+    let escaped: Vec<u8> = [b'"'].into_iter().chain(escaped).chain([b'"']).collect();
+    String::from_utf8(escaped).expect("escapes are ASCII")
+}
+
 /// Returns an expectation's lines.
 pub(crate) fn lines(text: &str) -> Vec<&str> {
     text.lines()

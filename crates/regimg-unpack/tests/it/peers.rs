@@ -13,6 +13,8 @@ use regimg_tests::tree::Listing;
 use regimg_tests::{Layer, Peer};
 use regimg_unpack::{Options, Root, apply};
 
+use crate::fixture::quoted;
+
 const PYTHON: &str = r#"
 import sys, tarfile
 with tarfile.open(sys.argv[1], "r:", encoding="utf-8", errors="surrogateescape") as archive:
@@ -148,8 +150,9 @@ fn entry(index: usize) -> impl Strategy<Value = String> {
             6 => format!("file {directory}/f pax:size={size} header-size=0 mtime={mtime} \"{text}\""),
             7 => format!("file {directory}/f pax:size={size} header-size={other} mtime={mtime} \"{text}\""),
             8 => {
-                let number: String = (size as u64).to_be_bytes().iter().map(|byte| format!("\\x{byte:02x}")).collect();
-                format!("file {directory}/f format=gnu at:124=\"\\x80\\0\\0\\0{number}\" mtime={mtime} \"{text}\"")
+                let number = [&[0x80, 0, 0, 0][..], &(size as u64).to_be_bytes()].concat();
+                let number = quoted(&number);
+                format!("file {directory}/f format=gnu at:124={number} mtime={mtime} \"{text}\"")
             }
             9 => format!("dir {directory}/d 0751\nsymlink {directory}/l -> {}", "t".repeat(size.clamp(1, 250))),
             10 => format!("symlink {directory}/l -> {long} format=gnu\nfifo {directory}/p 0600"),
@@ -271,7 +274,7 @@ fn confusions() {
     let inner = Layer::parse("file hidden \"evil\"")
         .ending_with_zeros(0)
         .tar();
-    let quoted: String = inner.iter().map(|byte| format!("\\x{byte:02x}")).collect();
+    let content = quoted(&inner);
     let size = inner.len();
     let pax = |records: &str| format!("entry PaxHeader type=x \"{records}\"");
     let gnu = |kind: char, name: &str| {
@@ -279,9 +282,9 @@ fn confusions() {
     };
     // The layer, whether we read it, and who is known to read something else.
     let cases: Vec<(&str, String, bool, &[&str])> = vec![
-        ("CVE-2025-62518: a pax size over zero", format!("file outer pax:size={size} header-size=0 \"{quoted}\"\nfile z \"1\""), true, &[]),
-        ("CVE-2025-62518: a pax size over a larger one", format!("file outer pax:size={size} header-size=99999 \"{quoted}\"\nfile z \"1\""), true, &[]),
-        ("a pax size of zero over content", format!("file outer pax:size=0 header-size={size} \"{quoted}\"\nfile z \"1\""), true, &[]),
+        ("CVE-2025-62518: a pax size over zero", format!("file outer pax:size={size} header-size=0 {content}\nfile z \"1\""), true, &[]),
+        ("CVE-2025-62518: a pax size over a larger one", format!("file outer pax:size={size} header-size=99999 {content}\nfile z \"1\""), true, &[]),
+        ("a pax size of zero over content", format!("file outer pax:size=0 header-size={size} {content}\nfile z \"1\""), true, &[]),
         ("GHSA-fp55-jw48-c537: a pax size before a long name", format!("{}\n{}\nfile a header-size=0 \"123456789\"", pax("10 size=9\\n"), gnu('L', "gnu")), true, &["tarfile"]),
         ("a pax name before a GNU one", format!("{}\n{}\nfile a \"1\"", pax("12 path=pax\\n"), gnu('L', "gnu")), true, &[]),
         // tarfile applies what stands nearest to the entry first, so that the outer one wins.

@@ -20,27 +20,23 @@ const SWAPS: usize = 2000;
 /// Files in more directories than are kept open, so that names are resolved all the time,
 /// and everything else that goes through a directory.
 fn layers() -> [Vec<u8>; 3] {
-    let mut fill = String::new();
-    for index in 0..120 {
-        let directory = format!("d/e{}/f{}", index % 3, index % 40);
-        fill += &format!(
-            "dir {directory} 0755 mtime=5\nfile {directory}/file{index} 0640 3:4 \"evil\"\n"
-        );
-        fill += &format!(
-            "symlink {directory}/link{index} -> x 5:6 mtime=7\nhardlink {directory}/dir{index} -> {directory}/file{index}\n"
-        );
-    }
-    let clear: String = (0..40)
-        .map(|index| {
+    let directories = (0..120).map(|index| (index, format!("d/e{}/f{}", index % 3, index % 40)));
+    let fill: Vec<String> = directories
+        .map(|(index, directory)| {
             format!(
-                "whiteout d/e{}/f{index}\nopaque d/e{}\n",
-                index % 3,
-                index % 3
+                "dir {directory} 0755 mtime=5
+                file {directory}/file{index} 0640 3:4 \"evil\"
+                symlink {directory}/link{index} -> x 5:6 mtime=7
+                hardlink {directory}/dir{index} -> {directory}/file{index}"
             )
         })
         .collect();
+    let clear: Vec<String> = (0..40)
+        .map(|index| format!("whiteout d/e{0}/f{index}\nopaque d/e{0}", index % 3))
+        .collect();
     let remove = "file d/dir \"evil\"\nfile d/file \"evil\"\nwhiteout d/x\nfile d \"over it all\"\nfile d/x/y \"evil\"";
-    [fill, clear, remove.to_owned()].map(|text| Layer::parse(&text).tar().to_vec())
+    [fill.join("\n"), clear.join("\n"), remove.to_owned()]
+        .map(|text| Layer::parse(&text).tar().to_vec())
 }
 
 #[test]
@@ -102,11 +98,11 @@ fn swap(root: &Path, outside: &Path, ends: &AtomicBool, swaps: &AtomicUsize) {
             swaps.fetch_add(1, Ordering::Relaxed);
             thread::yield_now();
             // And back, most of the time, so that there is something to unpack into.
-            if turn % 5 != 0 {
+            if !turn.is_multiple_of(5) {
                 let _ = exchange();
             }
         }
-        if turn % 64 == 0 {
+        if turn.is_multiple_of(64) {
             mend(root, targets.len(), outside);
         }
     }

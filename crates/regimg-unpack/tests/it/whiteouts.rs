@@ -22,7 +22,7 @@ fn whiteouts_of_every_kind_of_thing() {
     tree(
         &[
             lower,
-            r#"
+            "
             whiteout file
             whiteout link
             whiteout tree
@@ -31,7 +31,7 @@ fn whiteouts_of_every_kind_of_thing() {
             whiteout no/such/parent
             whiteout target/x
             whiteout via/a
-            "#,
+            ",
         ],
         r#"
         real dir 0755
