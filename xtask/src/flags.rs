@@ -36,6 +36,9 @@ xflags::xflags! {
                 /// is missing there is built.
                 optional --images directory: PathBuf
             }
+            /// Look up, download and upload with the registry client alone, side by side
+            /// with curl, sha256sum and skopeo.
+            cmd registry {}
             /// Unpack images, side by side with umoci, bsdtar and tar as far as they are
             /// installed, and with each half of the work alone.
             cmd unpack {
