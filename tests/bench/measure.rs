@@ -64,7 +64,8 @@ pub(crate) fn measure(command: &mut Command) -> Result<Figures> {
     drop(running);
     ensure!(
         status.success(),
-        "{command:?}: {}",
+        "{}: {}",
+        command.get_program().display(),
         fs::read_to_string(errors.path())?
     );
     let peak = watching.join().ok().context("nobody watched the memory")?;
