@@ -5,25 +5,23 @@
 //! loopback and over a line of 100 Mbit/s and 20 ms, so the ratios hold on any machine.
 #![expect(clippy::print_stdout, reason = "the figures are what this prints")]
 
+mod measure;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use regimg_tests::{DockerRegistry, Link, Peer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use measure::{Figures, call, measure};
+
 /// 100 Mbit/s, and 20 ms there and back.
 const SLOW: (u64, Duration) = (12_500_000, Duration::from_millis(10));
-
-/// Between two looks at a process's memory.
-const LOOK: Duration = Duration::from_millis(5);
-
-/// What Linux counts a process's time in, on every machine.
-const TICKS_PER_SECOND: u32 = 100;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -100,26 +98,6 @@ impl Image {
             name,
             blobs: blobs.map(digest).collect(),
         })
-    }
-}
-
-/// What one way took.
-#[derive(Clone, Copy, Default)]
-struct Figures {
-    wall: Duration,
-    cpu: Duration,
-    /// The most memory at one time, of the program and what it started.
-    peak: u64,
-}
-
-impl Figures {
-    /// One thing after another.
-    fn then(self, next: Self) -> Self {
-        Self {
-            wall: self.wall + next.wall,
-            cpu: self.cpu + next.cpu,
-            peak: self.peak.max(next.peak),
-        }
     }
 }
 
@@ -264,68 +242,4 @@ impl Bench<'_> {
         hash.args(&self.image.blobs).current_dir(place);
         Ok(Some(measure(&mut fetch)?.then(measure(&mut hash)?)))
     }
-}
-
-/// Prepares a call with a `PATH` and a home that is nobody's.
-fn call(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
-        .env("HOME", "/nonexistent")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    command
-}
-
-/// Runs a program that must succeed.
-fn measure(command: &mut Command) -> Result<Figures> {
-    let errors = tempfile::NamedTempFile::new()?;
-    let before = children_time()?;
-    let started = Instant::now();
-    let mut child = command.stderr(errors.reopen()?).spawn()?;
-    let mut peak = 0;
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        peak = peak.max(memory(child.id()));
-        std::thread::sleep(LOOK);
-    };
-    let wall = started.elapsed();
-    ensure!(
-        status.success(),
-        "{command:?}: {}",
-        fs::read_to_string(errors.path())?
-    );
-    Ok(Figures {
-        wall,
-        cpu: children_time()?.saturating_sub(before),
-        peak,
-    })
-}
-
-/// Adds up the most memory that a process and what it started had so far, in KiB. One that
-/// has ended had none.
-fn memory(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let own = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
-    let children = children.unwrap_or_default();
-    let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-    own.unwrap_or_default() + children.map(memory).sum::<u64>()
-}
-
-/// Returns the time that all children took that have ended and were waited for.
-fn children_time() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    // The second field is a name in parentheses; the 16th and 17th are the children's times.
-    let (_, fields) = stat.rsplit_once(") ").context("a process has a name")?;
-    let times = fields.split(' ').skip(13).take(2);
-    let ticks = times.map(str::parse::<u32>).sum::<Result<u32, _>>()?;
-    Ok(Duration::from_secs(1) * ticks / TICKS_PER_SECOND)
 }

@@ -39,6 +39,9 @@ xflags::xflags! {
                 /// The images to fetch; all of them if none is named.
                 repeated names: String
             }
+            /// Look up, download and upload with the registry client alone, side by side
+            /// with curl, sha256sum and skopeo.
+            cmd registry {}
             /// Unpack images, side by side with umoci, bsdtar and tar as far as they are
             /// installed, and with each half of the work alone.
             cmd unpack {

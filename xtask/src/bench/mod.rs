@@ -3,6 +3,7 @@
 //! Seconds differ from machine to machine and from hour to hour; the ratios in a table are
 //! of the same machine in the same minutes, and are what targets are about.
 
+mod client;
 mod measure;
 mod resource;
 mod unpack;
@@ -14,6 +15,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
     match &flags.subcommand {
         BenchCmd::Check(crate::flags::Check {}) => resource::check(workspace),
         BenchCmd::In(flags) => resource::get(workspace, flags),
+        BenchCmd::Registry(crate::flags::Registry {}) => client::run(workspace),
         BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
     }
 }
