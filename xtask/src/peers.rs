@@ -27,7 +27,7 @@ enum Delivery {
     Unpacked,
 }
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 6] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
@@ -51,6 +51,11 @@ const PEERS: [Peer; 5] = [
     Peer {
         program: "mmdebstrap",
         package: "mmdebstrap",
+        delivery: Delivery::Installed,
+    },
+    Peer {
+        program: "python3",
+        package: "python3",
         delivery: Delivery::Installed,
     },
 ];
