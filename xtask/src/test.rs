@@ -19,6 +19,9 @@ pub(crate) fn run(workspace: &Workspace, flags: &flags::Test) -> anyhow::Result<
         cargo("clippy --locked --workspace --all-targets -- -D warnings")
     })?;
     steps.step("tests", || run_tests(workspace))?;
+    steps.step("features", || {
+        cargo("test --locked --package regimg-unpack --features tokio --quiet -- async")
+    })?;
     steps.step("doctests", || {
         cargo("test --locked --workspace --doc --quiet")
     })?;
