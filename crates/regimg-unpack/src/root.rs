@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use crate::error::{Calling, Doing, Error, Refused};
 use crate::names::Names;
 use crate::remove;
-use crate::walk::{Missing, Walk, Walked};
+use crate::walk::{Missing, Walk, Walked, open_up};
 
 /// A directory to apply layers to.
 ///
@@ -91,7 +91,11 @@ impl Root {
     ///
     /// When the operating system refuses.
     pub fn clear(&self) -> Result<(), Error> {
-        remove::children(self.as_fd(), &remove::Nothing).doing("cannot clear the root")
+        let cleared = || {
+            open_up(self.as_fd(), &fstat(&self.directory).calling("fstat")?)?;
+            remove::children(self.as_fd(), &remove::Nothing)
+        };
+        cleared().doing("cannot clear the root")
     }
 
     /// Writes everything on the directory's file system to the disk, for which otherwise

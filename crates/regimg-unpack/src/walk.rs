@@ -91,6 +91,7 @@ impl<'r> Walk<'r> {
 
     /// Walks to a directory.
     pub(crate) fn to(mut self, path: &[u8]) -> Result<Walked, Refused> {
+        self.open_up(Name::ROOT)?;
         // The next component is last.
         let mut pending: Vec<Vec<u8>> = Vec::new();
         push_reversed(&mut pending, path);
@@ -181,11 +182,17 @@ impl<'r> Walk<'r> {
     }
 
     fn enter(&mut self, directory: OwnedFd, name: &[u8]) -> Result<(), Refused> {
-        let stat = fstat(&directory).calling("fstat")?;
         self.descend(directory, name)?;
-        if matches!(self.missing, Missing::Create(Access::Bound)) && open_up(self.here(), &stat)? {
-            let name = self.name;
-            self.touched.push(Touched { name, stat });
+        self.open_up(self.name)
+    }
+
+    /// Gains access to the directory that the walk is in, where it takes that to go on.
+    fn open_up(&mut self, name: Name) -> Result<(), Refused> {
+        if matches!(self.missing, Missing::Create(Access::Bound)) {
+            let stat = fstat(self.here()).calling("fstat")?;
+            if open_up(self.here(), &stat)? {
+                self.touched.push(Touched { name, stat });
+            }
         }
         Ok(())
     }

@@ -20,6 +20,25 @@ use super::Layer;
 /// File capabilities, which nothing may come after that changes the file.
 const CAPABILITY: &[u8] = b"security.capability";
 
+/// When an extended attribute is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Before the mode, which may deny its owner to write: those of users take permission.
+    BeforeMode,
+    /// After it, which would change access control lists.
+    AfterMode,
+}
+
+impl Turn {
+    fn of(name: &[u8]) -> Self {
+        if name.starts_with(b"user.") {
+            Self::BeforeMode
+        } else {
+            Self::AfterMode
+        }
+    }
+}
+
 /// Returns the times that an entry asks for. Without one for access, a file has been read
 /// when it was written.
 pub(super) fn timestamps(attributes: &Attributes) -> Timestamps {
@@ -53,12 +72,14 @@ impl<P: Progress> Layer<'_, P> {
                 .calling("fchown")
                 .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
+        let set = |name: &[u8], value: &[u8]| {
+            fsetxattr(file, name, value, XattrFlags::empty()).calling("fsetxattr")
+        };
+        self.set_xattrs(entry, Turn::BeforeMode, set)?;
         fchmod(file, Mode::from_raw_mode(attributes.mode))
             .calling("fchmod")
             .doing("cannot set the mode")?;
-        self.set_xattrs(entry, |name, value| {
-            fsetxattr(file, name, value, XattrFlags::empty()).calling("fsetxattr")
-        })?;
+        self.set_xattrs(entry, Turn::AfterMode, set)?;
         futimens(file, &timestamps(attributes))
             .calling("utimensat")
             .doing("cannot set times")
@@ -81,12 +102,14 @@ impl<P: Progress> Layer<'_, P> {
                 .calling("fchown")
                 .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
+        let set = |name: &[u8], value: &[u8]| {
+            fsetxattr(directory, name, value, XattrFlags::empty()).calling("fsetxattr")
+        };
+        self.set_xattrs(entry, Turn::BeforeMode, set)?;
         fchmod(directory, Mode::from_raw_mode(mode))
             .calling("fchmod")
             .doing("cannot set the mode")?;
-        self.set_xattrs(entry, |name, value| {
-            fsetxattr(directory, name, value, XattrFlags::empty()).calling("fsetxattr")
-        })
+        self.set_xattrs(entry, Turn::AfterMode, set)
     }
 
     /// Sets everything but a mode on what has no content to be opened for: a link, which has
@@ -103,9 +126,11 @@ impl<P: Progress> Layer<'_, P> {
                 .calling("fchownat")
                 .map_err(|refused| refused_owner(uid, gid, refused))?;
         }
-        self.set_xattrs(entry, |xattr, value| {
+        let set = |xattr: &[u8], value: &[u8]| {
             proc::set_xattr(within.fd.as_fd(), name, xattr, value).calling("lsetxattr")
-        })?;
+        };
+        self.set_xattrs(entry, Turn::BeforeMode, set)?;
+        self.set_xattrs(entry, Turn::AfterMode, set)?;
         let times = timestamps(&entry.attributes);
         utimensat(&within.fd, name, &times, AtFlags::SYMLINK_NOFOLLOW)
             .calling("utimensat")
@@ -134,21 +159,19 @@ impl<P: Progress> Layer<'_, P> {
         Ok(Some((Uid::from_raw(uid), Gid::from_raw(gid))))
     }
 
-    /// Sets extended attributes, capabilities last. One that is not allowed here is left out
-    /// with a warning: no image depends on it who could run without.
+    /// Sets the extended attributes whose turn it is, capabilities last. One that is not
+    /// allowed here is left out with a warning: no image depends on it who could run without.
     fn set_xattrs(
         &mut self,
         entry: &Entry,
+        turn: Turn,
         set: impl Fn(&[u8], &[u8]) -> Result<(), Refused>,
     ) -> Result<(), Error> {
         let xattrs = &entry.attributes.xattrs;
-        if xattrs.is_empty() {
-            return Ok(());
-        }
-        let (last, first): (Vec<_>, Vec<_>) =
-            xattrs.iter().partition(|(name, _)| *name == CAPABILITY);
-        for (name, value) in first.into_iter().chain(last) {
-            if is_of_the_machine(name) {
+        let capability = xattrs.get_key_value(CAPABILITY);
+        let others = xattrs.iter().filter(|(name, _)| *name != CAPABILITY);
+        for (name, value) in others.chain(capability) {
+            if Turn::of(name) != turn || is_of_the_machine(name) {
                 continue;
             }
             match set(name, value) {

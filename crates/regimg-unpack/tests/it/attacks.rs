@@ -10,7 +10,7 @@ use regimg_unpack::{Devices, ErrorKind, Options};
 use rustix::fs::{Mode, OFlags, open};
 
 use crate::fixture::{
-    Sandbox, Situation, lines, quoted, refused, told, tree, unpack, unpack_bytes,
+    Sandbox, Situation, lines, quoted, refused, told, tree, unpack, unpack_bytes, unpack_one,
 };
 
 /// Unpacks in every situation; whether that is an error is not the question. Devices are
@@ -400,21 +400,11 @@ fn a13_stray_zeros() {
     let lone = [&first[..], &[0; 512], &second].concat();
     let hidden = [&first[..], &[0; 1024], &second].concat();
     for situation in Situation::all() {
-        let unpacked = unpack_bytes(
-            situation,
-            Sandbox::new(situation),
-            vec![lone.clone()],
-            &Options::default(),
-        );
+        let unpacked = unpack_one(situation, &lone);
         let error = unpacked.outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Archive);
         assert!(told(&error).contains("lone block of zeros"));
-        let unpacked = unpack_bytes(
-            situation,
-            Sandbox::new(situation),
-            vec![hidden.clone()],
-            &Options::default(),
-        );
+        let unpacked = unpack_one(situation, &hidden);
         unpacked.outcome.as_ref().unwrap();
         assert_eq!(unpacked.tree(), ["a file 0644 \"1\""]);
     }

@@ -7,7 +7,7 @@ use flate2::write::GzEncoder;
 use regimg_tests::{Compression, Layer};
 use regimg_unpack::{ErrorKind, Options, Root, apply};
 
-use crate::fixture::{Drops, Heard, Sandbox, Situation, told, unpack_bytes};
+use crate::fixture::{Drops, Heard, Situation, told, unpack_one};
 
 const TREE: [&str; 3] = ["a file 0644 \"1\"", "d dir 0755", "d/b file 0644 \"2\""];
 
@@ -29,12 +29,7 @@ fn skippable(magic: u8, data: &[u8]) -> Vec<u8> {
 #[track_caller]
 fn check(what: &str, bytes: &[u8], warnings: &[&str]) {
     for situation in Situation::all() {
-        let unpacked = unpack_bytes(
-            situation,
-            Sandbox::new(situation),
-            vec![bytes.to_vec()],
-            &Options::default(),
-        );
+        let unpacked = unpack_one(situation, bytes);
         if let Err(error) = &unpacked.outcome {
             panic!("{what}: {}", told(error));
         }
@@ -46,12 +41,7 @@ fn check(what: &str, bytes: &[u8], warnings: &[&str]) {
 #[track_caller]
 fn refused(what: &str, bytes: &[u8], kind: ErrorKind) {
     let situation = Situation::all().next().unwrap();
-    let unpacked = unpack_bytes(
-        situation,
-        Sandbox::new(situation),
-        vec![bytes.to_vec()],
-        &Options::default(),
-    );
+    let unpacked = unpack_one(situation, bytes);
     let error = unpacked.outcome.expect_err(what);
     assert_eq!(error.kind(), kind, "{what}: {}", told(&error));
 }
@@ -211,9 +201,7 @@ fn truncated_anywhere() {
         (Compression::Zstd, layer.compressed(Compression::Zstd)),
     ] {
         for length in 1..whole.len() {
-            let sandbox = Sandbox::new(situation);
-            let bytes = vec![whole[..length].to_vec()];
-            let unpacked = unpack_bytes(situation, sandbox, bytes, &Options::default());
+            let unpacked = unpack_one(situation, &whole[..length]);
             assert!(unpacked.outcome.is_err(), "{compression:?} cut at {length}");
         }
     }
@@ -271,12 +259,7 @@ fn seekable_formats_are_streams() {
     ]
     .concat();
     let situation = Situation::all().next().unwrap();
-    let unpacked = unpack_bytes(
-        situation,
-        Sandbox::new(situation),
-        vec![members],
-        &Options::default(),
-    );
+    let unpacked = unpack_one(situation, &members);
     unpacked.outcome.as_ref().unwrap();
     let names: Vec<String> = unpacked
         .tree()

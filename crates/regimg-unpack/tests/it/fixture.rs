@@ -226,6 +226,13 @@ pub(crate) fn unpack(situation: Situation, layers: &[&str], options: &Options) -
     unpack_bytes(situation, sandbox, layers, options)
 }
 
+/// Unpacks one layer, given as bytes.
+#[track_caller]
+pub(crate) fn unpack_one(situation: Situation, layer: &[u8]) -> Unpacked {
+    let (sandbox, layers) = (Sandbox::new(situation), vec![layer.to_vec()]);
+    unpack_bytes(situation, sandbox, layers, &Options::default())
+}
+
 /// Unpacks layers, given as bytes.
 #[track_caller]
 pub(crate) fn unpack_bytes(

@@ -3,7 +3,7 @@
 use regimg_tests::Layer;
 use regimg_unpack::{ErrorKind, Options, Root, apply};
 
-use crate::fixture::{Sandbox, Situation, refused, told, tree, unpack_bytes};
+use crate::fixture::{Situation, refused, told, tree, unpack_one};
 
 #[test]
 fn long_names_of_every_dialect() {
@@ -138,12 +138,7 @@ fn ends_of_archives() {
     ];
     for (what, bytes) in accepted {
         for situation in Situation::all() {
-            let unpacked = unpack_bytes(
-                situation,
-                Sandbox::new(situation),
-                vec![bytes.clone()],
-                &Options::default(),
-            );
+            let unpacked = unpack_one(situation, &bytes);
             assert!(unpacked.outcome.is_ok(), "{what}");
             assert_eq!(unpacked.tree(), [r#"a file 0644 "1""#], "{what}");
         }
@@ -161,12 +156,7 @@ fn ends_of_archives() {
     ];
     for (what, bytes) in refused {
         for situation in Situation::all() {
-            let unpacked = unpack_bytes(
-                situation,
-                Sandbox::new(situation),
-                vec![bytes.clone()],
-                &Options::default(),
-            );
+            let unpacked = unpack_one(situation, &bytes);
             let error = unpacked.outcome.expect_err(what);
             assert_eq!(error.kind(), ErrorKind::Archive, "{what}: {}", told(&error));
         }
@@ -177,12 +167,7 @@ fn ends_of_archives() {
 fn empty_layers() {
     for bytes in [&[][..], &[0; 512], &[0; 1024], &[0; 10_240]] {
         for situation in Situation::all() {
-            let unpacked = unpack_bytes(
-                situation,
-                Sandbox::new(situation),
-                vec![bytes.to_vec()],
-                &Options::default(),
-            );
+            let unpacked = unpack_one(situation, bytes);
             assert_eq!(unpacked.outcome.unwrap().entries, 0);
         }
     }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use regimg_unpack::{ErrorKind, Options, Ownership};
+use regimg_tests::{Layer, Peer};
+use regimg_unpack::{ErrorKind, Options, Ownership, Root, apply};
 
 use crate::fixture::{Situation, refused, told, tree, unpack};
 
@@ -114,6 +116,47 @@ fn owners_can_be_left_out() {
     }
 }
 
+/// In a user namespace root is root of the ids that are mapped, and of no others.
+#[test]
+fn unmapped_owners_are_explained() {
+    let Some(unshare) = Peer::find("unshare") else {
+        return;
+    };
+    let in_namespace = |program: &Path, arguments: &[&str]| {
+        let process = unshare.process().args(["--user", "--map-root-user"]);
+        let process = process.arg(program).args(arguments);
+        process.env("TMPDIR", std::env::temp_dir()).run().unwrap()
+    };
+    if !in_namespace(Path::new("/bin/true"), &[]).status.success() {
+        eprintln!("skipped: user namespaces are not allowed here");
+        return;
+    }
+    let arguments = [
+        "--exact",
+        "metadata::an_owner_that_may_not_be_mapped",
+        "--nocapture",
+    ];
+    let stdout = in_namespace(&std::env::current_exe().unwrap(), &arguments).expect_success();
+    let said = "cannot set the owner 5:6, which this user namespace has no mapping for (fchown)";
+    assert!(stdout.contains(said), "{stdout}");
+}
+
+/// Tells what happens to such an owner, here and in a user namespace.
+#[test]
+fn an_owner_that_may_not_be_mapped() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = Root::open(directory.path()).unwrap();
+    let layer = Layer::parse("file a 5:6").tar();
+    let outcome = apply(&layer[..], &root, &Options::default(), &mut ());
+    match outcome {
+        Ok(outcome) => assert_eq!(outcome.entries, 1),
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::System);
+            println!("{}", told(&error));
+        }
+    }
+}
+
 #[test]
 fn ids_out_of_range_are_refused() {
     // All ones is no id; to the system it means "leave it as it is".
@@ -189,6 +232,8 @@ fn extended_attributes_are_kept() {
         dir merged xattr:user.stale=3 xattr:user.changed=4
         file LIBARCHIVE pax:LIBARCHIVE.xattr.user.b="MQ=="
         file twice xattr:user.x=1 xattr:user.x=2
+        file closed 0444 xattr:user.x=1
+        dir shut 0500 xattr:user.x=1
         "#;
     let upper = "dir merged xattr:user.changed=5\nfile a2 \"1\"";
     for situation in Situation::all() {
@@ -216,6 +261,8 @@ fn extended_attributes_are_kept() {
         assert_eq!(attributes("d"), r#"user.dir="2""#);
         assert_eq!(attributes("merged"), r#"user.changed="5""#);
         assert_eq!(attributes("LIBARCHIVE"), "");
+        assert_eq!(attributes("closed"), r#"user.x="1""#);
+        assert_eq!(attributes("shut"), r#"user.x="1""#);
         assert_eq!(attributes("twice"), r#"user.x="2""#);
     }
 }

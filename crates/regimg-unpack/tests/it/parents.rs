@@ -1,5 +1,6 @@
 //! Directories that entries go into.
 
+use regimg_tests::Process;
 use regimg_unpack::{ErrorKind, Options};
 
 use crate::fixture::{Situation, refused, tree, unpack};
@@ -23,6 +24,26 @@ fn missing_parents_are_made() {
         "a dir 0755\na/b file 0644 \"1\"\nx file 0644 \"1\" same as a/b",
     );
     tree(&["whiteout a/b/c\nopaque d/e"], "");
+}
+
+/// The modes above, and those of files, in a process that takes all from others.
+#[test]
+fn the_umask_plays_no_part() {
+    for test in [
+        "parents::missing_parents_are_made",
+        "metadata::modes_are_exact",
+    ] {
+        let child = Process::new("/bin/sh")
+            .args([
+                "-c",
+                "umask 0077 && exec \"$0\" --exact \"$1\" --test-threads=1",
+            ])
+            .arg(std::env::current_exe().unwrap())
+            .arg(test)
+            .env("TMPDIR", std::env::temp_dir());
+        let stdout = child.run().unwrap().expect_success();
+        assert!(stdout.contains("1 passed"), "{stdout}");
+    }
 }
 
 /// Modes of parents that nobody wrote down do not depend on the umask, nor their owners on
@@ -135,6 +156,25 @@ fn closed_directories_take_children() {
         // The way leads through a link, too.
         let linked = format!("{lower}\nsymlink l -> a/b\nfile l/c \"1\"\nfile a/d/e \"2\"");
         closed_tree(&[&linked], &format!("{expected}\nl symlink 0777 -> a/b"));
+    }
+}
+
+#[test]
+fn a_closed_root_takes_children() {
+    let layers = [
+        "dir . 0000\nfile a \"1\"",
+        "file b/c \"2\"\nwhiteout a",
+        "dir . 0500\nfile d \"3\"",
+        "opaque b\nhardlink e -> d\nfile .wh.d",
+    ];
+    for situation in Situation::all() {
+        let unpacked = unpack(situation, &layers, &Options::default());
+        unpacked.outcome.as_ref().unwrap();
+        assert!(unpacked.line(".").starts_with(". dir 0500 "));
+        assert_eq!(unpacked.tree(), ["b dir 0755", "e file 0644 \"3\""]);
+        let path = unpacked.sandbox.path();
+        situation.run(|| situation.root(&path).clear().unwrap());
+        assert!(unpacked.tree().is_empty());
     }
 }
 
