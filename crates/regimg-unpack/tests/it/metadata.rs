@@ -12,14 +12,14 @@ use crate::fixture::{Situation, refused, told, tree, unpack};
 #[test]
 fn modes_are_exact() {
     let layer = r#"
-        file a 0000 "1"
+        file a 0400 "1"
         file b 07777 "2"
         file c 04711 "3"
-        file d 02070 "4"
+        file d 02470 "4"
         file e 0100644 "5"
         dir f 01777
         dir g 02755
-        dir h 0000
+        dir h 0500
         dir i 0733
         file g/a 0644 "6"
         dir g/b 0755
@@ -28,16 +28,16 @@ fn modes_are_exact() {
     tree(
         &[layer],
         r#"
-        a file 0000 "1"
+        a file 0400 "1"
         b file 7777 "2"
         c file 4711 "3"
-        d file 2070 "4"
+        d file 2470 "4"
         e file 0644 "5"
         f dir 1777
         g dir 2755
         g/a file 0644 "6"
         g/b dir 0755
-        h dir 0000
+        h dir 0500
         i dir 0733
         j fifo 0666
         "#,
