@@ -10,6 +10,7 @@ mod check;
 mod dockerfile;
 mod driver;
 mod get;
+mod hub;
 mod peers;
 mod protocol;
 mod put;

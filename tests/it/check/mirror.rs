@@ -7,6 +7,7 @@ use regimg_tests::{Artifact, Image, Proxy};
 use serde_json::{Value, json};
 
 use crate::driver::{self, Outcome};
+use crate::hub;
 
 /// A stand-in for Docker Hub, which a proxy leads to, and a mirror of it.
 struct Fixture {
@@ -18,12 +19,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let authority = Authority::new();
-        let identity = authority.server(&["index.docker.io"]);
-        let hub = Registry::builder()
-            .tls_with(identity, authority.pem())
-            .start();
-        let proxy = Proxy::to(hub.addr());
+        let (hub, proxy, authority) = hub::start();
         Self {
             hub,
             mirror: Registry::start(),

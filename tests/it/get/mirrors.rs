@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::{names, read};
 use crate::driver::{self, Outcome};
+use crate::hub;
 
 /// Which requests of a mirror a fault hits.
 type Target = fn(&Fixture) -> String;
@@ -25,11 +26,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let authority = Authority::new();
-        let identity = authority.server(&["index.docker.io"]);
-        let hub = Registry::builder()
-            .tls_with(identity, authority.pem())
-            .start();
+        let (hub, proxy, authority) = hub::start();
         let image = Image::builder()
             .layer(Layer::parse("file large random=300000"))
             .layer(Layer::parse("file small \"small\""))
@@ -39,8 +36,8 @@ impl Fixture {
             registry.publish("library/app", "1.0", &image);
         }
         Self {
-            proxy: Proxy::to(hub.addr()),
             hub,
+            proxy,
             mirror,
             authority,
             image,
