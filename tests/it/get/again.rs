@@ -103,7 +103,9 @@ fn a_step_that_fails_leaves_no_result_of_another() {
 fn a_root_that_its_owner_may_not_write_to_comes_and_goes() {
     let registry = Registry::start();
     let image = Image::builder()
-        .layer(Layer::parse("dir . 0555\nfile a \"a\"\ndir d 0555\nfile d/b \"b\""))
+        .layer(Layer::parse(
+            "dir . 0555\nfile a \"a\"\ndir d 0555\nfile d/b \"b\"",
+        ))
         .build();
     registry.publish("app", "latest", &image);
     let directory = tempfile::tempdir().unwrap();
@@ -142,7 +144,10 @@ fn a_relative_destination_is_one() {
             fetch(&registry, &image(text), params, &relative).answer();
         }
         let hidden = names(directory.path());
-        assert!(!hidden.iter().any(|name| name.starts_with('.')), "{hidden:?}");
+        assert!(
+            !hidden.iter().any(|name| name.starts_with('.')),
+            "{hidden:?}"
+        );
     }
 }
 
