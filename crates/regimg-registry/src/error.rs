@@ -166,7 +166,7 @@ impl Error {
             self.0.host = format!("the proxy {proxy}");
             return self.with_hint("the proxy wants a user name and a password, in its URL");
         }
-        self.0.host += &format!(" through the proxy {proxy}");
+        self.0.host = format!("{} through the proxy {proxy}", self.0.host);
         self
     }
 

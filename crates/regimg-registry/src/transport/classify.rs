@@ -72,6 +72,14 @@ pub(crate) fn cut(route: &Route<'_>, error: &reqwest::Error) -> Error {
         .with_patience(Patience::Long)
 }
 
+/// Explains a response whose body ended too early, and without an error.
+pub(crate) fn short(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} ended after {received} bytes");
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
+}
+
 /// Explains a wait that lasted too long.
 pub(crate) fn silent(route: &Route<'_>, stage: &str, waited: std::time::Duration) -> Error {
     let message = format!(

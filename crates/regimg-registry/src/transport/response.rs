@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use url::Url;
 
 use super::address::authority;
@@ -24,6 +25,8 @@ pub(crate) struct Response {
     /// Where the proxy is that the answer came through.
     proxy: Option<String>,
     idle: Duration,
+    /// Bytes of the body that came.
+    received: u64,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// What was shown to the host that answered.
@@ -45,6 +48,7 @@ impl Response {
             url: request.url.clone(),
             proxy,
             idle,
+            received: 0,
             retry_after: None,
             presented: None,
             place: None,
@@ -68,6 +72,25 @@ impl Response {
         &self.url
     }
 
+    /// Returns the declared length of the body.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let length = self.header(CONTENT_LENGTH.as_str())?;
+        length.parse().ok()
+    }
+
+    /// Reports whether the end of the body can be told from a cut: by its length, or because it
+    /// comes in chunks, of which the last one says so.
+    pub(crate) fn has_an_end(&self) -> bool {
+        let is_chunked =
+            self.version() == Version::HTTP_11 && self.headers().contains_key(TRANSFER_ENCODING);
+        self.length().is_some() || is_chunked
+    }
+
+    /// Makes the error that a body without a trustworthy end is when it stops too early.
+    pub(crate) fn cut_short(&self) -> Error {
+        classify::short(&self.route(), self.received).by(&self.method)
+    }
+
     fn route(&self) -> Route<'_> {
         let (url, proxy) = (&self.url, self.proxy.as_deref());
         Route { url, proxy }
@@ -79,9 +102,20 @@ impl Response {
     }
 
     /// Returns the next piece of the body.
+    ///
+    /// A body that ends before its declared length was cut. Over HTTP/2 a stream that is reset
+    /// with `NO_ERROR` looks like one that has ended
+    /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
-            Ok(Ok(piece)) => return Ok(piece),
+            Ok(Ok(Some(piece))) => {
+                self.received += piece.len() as u64;
+                return Ok(Some(piece));
+            }
+            Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
+                return Ok(None);
+            }
+            Ok(Ok(None)) => classify::short(&self.route(), self.received),
             Ok(Err(error)) => classify::cut(&self.route(), &error),
             Err(_) => classify::silent(&self.route(), "within an answer", self.idle),
         };

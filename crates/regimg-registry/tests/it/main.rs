@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod cuts;
 mod deadlines;
 mod differential;
 #[cfg(feature = "docker-config")]
