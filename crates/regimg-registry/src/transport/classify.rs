@@ -11,7 +11,7 @@ use rustls::AlertDescription;
 
 use super::route::Route;
 use crate::error::Patience;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, envelope};
 
 /// Explains a request that got no response.
 pub(crate) fn unsent(route: &Route<'_>, error: &reqwest::Error) -> Error {
@@ -111,7 +111,7 @@ fn untrusted(route: &Route<'_>, tls: &rustls::Error) -> Error {
 fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
-            Cause(other.0.to_string())
+            Cause::of(&other.0)
         }
         _ => Cause::new(error),
     }
@@ -158,7 +158,12 @@ pub(crate) struct Cause(String);
 
 impl Cause {
     fn new(error: &(dyn StdError + 'static)) -> Self {
-        Self(error.to_string())
+        Self::of(error)
+    }
+
+    /// Takes the text, which may quote what a stranger sent: one line of it, and not too long a one.
+    pub(crate) fn of(error: &dyn fmt::Display) -> Self {
+        Self(envelope::clean(&error.to_string()))
     }
 }
 

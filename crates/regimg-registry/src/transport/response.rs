@@ -29,6 +29,8 @@ pub(crate) struct Response {
     received: u64,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether another answer has said so before.
+    pub(crate) is_known: bool,
     /// What was shown to the host that answered.
     pub(crate) presented: Option<HeaderValue>,
     /// Held until the body is read or dropped, so that the limit covers the whole exchange.
@@ -50,6 +52,7 @@ impl Response {
             idle,
             received: 0,
             retry_after: None,
+            is_known: false,
             presented: None,
             place: None,
         }
@@ -165,6 +168,6 @@ impl Response {
             .without(secret)
             .through(self.meddling_proxy())
             .by(&self.method)
-            .with_retry_after(self.retry_after)
+            .with_retry_after(self.retry_after, self.is_known)
     }
 }

@@ -206,19 +206,18 @@ fn part(whole: &bytes::Bytes, first: usize, length: usize) -> Fault {
 #[tokio::test]
 async fn short_parts_are_followed_by_the_next() {
     let length = 1000;
-    let cases: [(&str, &[(usize, usize)], &[usize]); 4] = [
-        ("halves", &[(0, 500), (500, 500)], &[0, 500]),
-        ("one byte", &[(0, 1), (1, 1), (2, 998)], &[0, 1, 2]),
+    for (name, parts, asked) in [
+        ("halves", vec![(0, 500), (500, 500)], &[0, 500][..]),
+        ("one byte", vec![(0, 1), (1, 1), (2, 998)], &[0, 1, 2]),
         (
             "too early a part",
-            &[(0, 600), (100, 600), (700, 300)],
+            vec![(0, 600), (100, 600), (700, 300)],
             &[0, 600, 700],
         ),
-        ("then the whole", &[(0, 999)], &[0, 999]),
-    ];
-    for (name, parts, asked) in cases {
+        ("then the whole", vec![(0, 999)], &[0, 999]),
+    ] {
         let (world, descriptor) = published(length);
-        for &(first, length) in parts {
+        for (first, length) in parts {
             let rule = Match::get(BLOBS).once();
             world
                 .registry

@@ -76,6 +76,36 @@ async fn too_long_a_wait_is_an_error_that_says_so() {
     assert!(world.clock.waits().is_empty());
 }
 
+/// However the waiting ends, the error says what the registry asked for.
+#[tokio::test]
+async fn given_up_waits_tell_what_was_asked_for() {
+    type Adjust = fn(&mut regimg_registry::Config);
+    let cases: [(&str, Adjust); 4] = [
+        ("no longer", |config| {
+            config.retry.max_elapsed = Duration::from_secs(30);
+        }),
+        ("no such wait", |config| {
+            config.retry.max_retry_after = Duration::from_secs(30);
+        }),
+        ("no more tries", |config| config.retry.max_tries = 1),
+        ("no time", |config| {
+            config.deadline = Some(std::time::Instant::now() + Duration::from_secs(30));
+        }),
+    ];
+    for (name, adjust) in cases {
+        for status in [429, 503] {
+            let world = World::new(registry(), Credential::Anonymous, adjust);
+            let busy = Fault::status(status).header("Retry-After", "60");
+            world.registry.fault(Match::get(LATEST), busy);
+            let error = fetch(&world).await.unwrap_err();
+            assert_eq!(error.status(), Some(status), "{name}: {error:?}");
+            assert_eq!(error.retry_after(), Some(Duration::from_mins(1)), "{name}");
+            let hint = "the registry asks to wait 1m0s; try again then";
+            assert_eq!(error.hint(), Some(hint), "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_budget_ends() {
     let world = World::new(registry(), Credential::Anonymous, |config| {
