@@ -10,6 +10,7 @@ mod differential;
 mod docker_config;
 mod download;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod manifests;
