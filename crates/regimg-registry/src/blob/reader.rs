@@ -397,7 +397,8 @@ impl BlobReader {
 
     async fn ask(&mut self) -> Result<Response, Error> {
         if let Some(url) = &self.elsewhere {
-            return self.ask_elsewhere(url.clone()).await;
+            let mut retry = self.repository.session().transport().retry();
+            return self.ask_elsewhere(url.clone(), &mut retry).await;
         }
         match self.ask_registry().await {
             Err(error) if error.is_not_found() && !self.descriptor.urls.is_empty() => {
@@ -423,9 +424,12 @@ impl BlobReader {
     /// Tries the descriptor's own addresses in turn; if none will do, the registry's answer stands.
     async fn search(&mut self, refusal: Error) -> Result<Response, Error> {
         let urls = self.descriptor.urls.iter().take(MAX_URLS).cloned();
+        // One time for all of them: a manifest could name eight hosts that are out of order.
+        let mut retry = self.repository.session().transport().retry();
         for text in urls.collect::<Vec<_>>() {
             let Ok(url) = Url::parse(&text) else { continue };
-            match self.ask_elsewhere(url.clone()).await {
+            retry.start_over();
+            match self.ask_elsewhere(url.clone(), &mut retry).await {
                 Ok(response) => {
                     self.elsewhere = Some(url);
                     return Ok(response);
@@ -441,7 +445,7 @@ impl BlobReader {
         Err(refusal)
     }
 
-    async fn ask_elsewhere(&self, url: Url) -> Result<Response, Error> {
+    async fn ask_elsewhere(&self, url: Url, retry: &mut Retry) -> Result<Response, Error> {
         let base = self.repository.session().base().await?;
         address::check(&url, &base, PlainText::Keep)?;
         if url.scheme() != "https" && !address::same_origin(&url, &base) {
@@ -449,7 +453,6 @@ impl BlobReader {
             return Err(Error::new(ErrorKind::Refused, message).at(&url));
         }
         let transport = self.repository.session().transport();
-        let mut retry = transport.retry();
         loop {
             transport.pass(&url).await;
             let error = match transport.send(&self.request(url.clone()), None).await {

@@ -80,6 +80,14 @@ pub(crate) fn short(route: &Route<'_>, received: u64) -> Error {
         .with_patience(Patience::Long)
 }
 
+/// Explains a response that would take for ever.
+pub(crate) fn slow(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} is too slow: {received} bytes so far");
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
+}
+
 /// Explains a wait that lasted too long.
 pub(crate) fn silent(route: &Route<'_>, stage: &str, waited: std::time::Duration) -> Error {
     let message = format!(

@@ -1,6 +1,6 @@
 //! One answer: its head, and its body piece by piece.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -16,6 +16,10 @@ use crate::{Error, ErrorKind};
 
 /// Bytes of a failed answer's body that are read for its message.
 const ENVELOPE_LIMIT: u64 = 64 << 10;
+
+/// Bytes of a second that a short answer has to bring on average, after the time for which it may
+/// be silent.
+const SLOWEST: u64 = 1 << 10;
 
 /// An answer whose body has not been read yet.
 pub(crate) struct Response {
@@ -125,10 +129,16 @@ impl Response {
         Err(error.by(&self.method))
     }
 
-    /// Reads the whole body, which must not be longer than `limit` bytes.
+    /// Reads the whole body, which must not be longer than `limit` bytes, and not slower than
+    /// anybody's line: a server that sends one byte now and then is as silent as one that does not.
     pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
+        let begun = Instant::now();
         while let Some(piece) = self.chunk().await? {
+            let allowed = self.idle + Duration::from_secs(self.received / SLOWEST);
+            if begun.elapsed() > allowed {
+                return Err(classify::slow(&self.route(), self.received).by(&self.method));
+            }
             if (body.len() + piece.len()) as u64 > limit {
                 let message = format!(
                     "the answer of {} is longer than {limit} bytes",
@@ -152,13 +162,18 @@ impl Response {
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
-        // A body that breaks off or is endless still has a beginning worth showing.
-        while let Ok(Some(piece)) = self.chunk().await {
-            body.extend_from_slice(&piece);
-            if body.len() as u64 > ENVELOPE_LIMIT {
-                break;
+        let patience = self.idle;
+        let reading = async {
+            // A body that breaks off or is endless still has a beginning worth showing.
+            while let Ok(Some(piece)) = self.chunk().await {
+                body.extend_from_slice(&piece);
+                if body.len() as u64 > ENVELOPE_LIMIT {
+                    break;
+                }
             }
-        }
+        };
+        // So has one that comes drop by drop.
+        let _ = tokio::time::timeout(patience, reading).await;
         let presented = self
             .presented
             .as_ref()

@@ -30,6 +30,12 @@ impl Retry {
         }
     }
 
+    /// Begins to count anew, within the same time, for another host that may do as well.
+    pub(crate) fn start_over(&mut self) {
+        self.attempts = 0;
+        self.interval = self.policy.initial_interval;
+    }
+
     /// Waits until the next try, or gives the error back when there shall be none.
     pub(crate) async fn pause(&mut self, error: Error) -> Result<(), Error> {
         self.attempts += 1;

@@ -241,3 +241,30 @@ async fn whoever_gives_up_leaves_nothing_behind() {
     assert!(given_up.is_err());
     fetch(&world).await.unwrap();
 }
+
+/// A byte now and then keeps no reader waiting for hours.
+#[tokio::test]
+async fn answers_drop_by_drop_are_broken_off() {
+    let drops = || Fault::pace(1, Duration::from_millis(20));
+    let world = World::open(registry());
+    world.registry.fault(Match::get(LATEST).once(), drops());
+    fetch(&world).await.unwrap();
+    assert_eq!(world.registry.count("GET", LATEST), 2);
+    assert!(world.log.warnings()[0].contains("too slow"));
+
+    let world = World::open(registry());
+    let refusal = Fault::status(400).body("w".repeat(5000));
+    world
+        .registry
+        .fault(Match::get(LATEST), refusal.and(drops()));
+    let error = fetch(&world).await.unwrap_err();
+    assert_eq!(error.status(), Some(400));
+    assert!(error.message().starts_with('w'), "what came is told");
+    let sent: u64 = world
+        .registry
+        .requests()
+        .iter()
+        .map(|record| record.sent)
+        .sum();
+    assert!(sent < 5000, "{sent}");
+}
