@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod auth;
+mod cuts;
 mod deadlines;
 mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod manifests;
