@@ -30,8 +30,9 @@ pub struct Config {
     /// When everything has to be done; what is not fails with
     /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline). Dropping a future ends what it does as well.
     pub deadline: Option<Instant>,
-    /// Requests under way at one time to one registry, transfers of blobs not counted. After a
-    /// complaint (429, 503, a cut, silence) it is half as many, and more again step by step.
+    /// Requests under way at one time to one registry, small blobs that are read as a whole among
+    /// them and transfers not. After a complaint (429, 503, a cut, silence) it is half as many, and
+    /// more again step by step.
     pub max_requests: usize,
     /// Blobs under way at one time to or from one registry, fewer after a complaint likewise.
     pub max_transfers: usize,
