@@ -220,6 +220,7 @@ impl Prover {
     /// Asks the source again after a refusal; true when it has another credential now, as for
     /// clouds whose passwords last for hours.
     pub(crate) async fn renew(&self, refused: &Arc<Credential>) -> Result<bool, Error> {
+        self.source.refused(&self.registry, refused);
         self.credential.discard(refused);
         Ok(self.credential().await? != *refused)
     }
@@ -230,7 +231,10 @@ impl Prover {
             async move {
                 source.credential(&registry).await.map_err(|error| {
                     let message = format!("no credential for {}", registry.host());
-                    Error::new(ErrorKind::Credential, message).with_source(error)
+                    let hint = error.downcast_ref().and_then(Error::hint);
+                    let hint = hint.map(str::to_owned);
+                    let failed = Error::new(ErrorKind::Credential, message).with_source(error);
+                    hint.map_or(failed.clone(), |hint| failed.with_hint(hint))
                 })
             }
             .boxed()

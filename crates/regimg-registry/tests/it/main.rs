@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
 mod deadlines;
 mod differential;
