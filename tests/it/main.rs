@@ -11,6 +11,7 @@ mod dockerfile;
 mod driver;
 mod get;
 mod hub;
+mod login;
 mod peers;
 mod protocol;
 mod put;

@@ -17,6 +17,10 @@ use crate::{Config, Error, ErrorKind};
 /// How long one try may take, as in the Go resource.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Tries of one request. With the default waits they last for the minute that a metadata service
+/// may be away.
+const TRIES: u32 = 6;
+
 /// Bytes of an answer that are read. Tokens of people in many groups are long.
 const ANSWER_LIMIT: u64 = 256 << 10;
 
@@ -32,6 +36,7 @@ pub(super) fn bounded(config: &Config) -> Config {
     ] {
         *wait = LIMIT.min(*wait);
     }
+    config.retry.max_tries = TRIES.min(config.retry.max_tries);
     config.server_certificates = crate::ServerCertificates::Verified;
     config
 }
@@ -127,6 +132,7 @@ mod tests {
         let timeouts = &bounded.timeouts;
         assert_eq!(timeouts.connect, Duration::from_secs(3));
         assert_eq!((timeouts.first_byte, timeouts.idle), (LIMIT, LIMIT));
+        assert_eq!(bounded.retry.max_tries, TRIES);
         assert_eq!(bounded.server_certificates, ServerCertificates::Verified);
     }
 }

@@ -42,7 +42,8 @@ const MARGIN: Duration = Duration::from_mins(5);
 ///
 /// The refresh token is the password of the [`Credential::Basic`] that comes out. It is kept
 /// until shortly before it ends, or until the registry refuses it. Passing failures are tried
-/// again as the client's configuration says, and no try lasts longer than 30 seconds.
+/// again as the client's configuration says, six times at most, and no try lasts longer than 30
+/// seconds.
 ///
 /// ```
 /// use regimg_registry::{Acr, AcrConfig, AzureIdentity, Client, Config, ManagedIdentity};
