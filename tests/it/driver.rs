@@ -1,9 +1,11 @@
 //! Calls the resource as Concourse does, in this process or as a program.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use regimg_resource::{Captured, Command, Invocation, run};
-use regimg_tests::process::Process;
+use regimg_tests::process::{Finished, Process};
 use serde_json::Value;
 
 /// How a call ended and what it wrote.
@@ -18,6 +20,14 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    fn of(finished: &Finished) -> Self {
+        Self {
+            code: finished.status.code().expect("it was not killed"),
+            stdout: finished.stdout_text(),
+            stderr: finished.stderr_text(),
+        }
+    }
+
     /// Returns the answer of a call that must have succeeded.
     #[track_caller]
     pub(crate) fn answer(&self) -> Value {
@@ -53,6 +63,29 @@ pub(crate) fn get(request: &Value, destination: &Path) -> Outcome {
 pub(crate) fn put(request: &Value, source: &Path) -> Outcome {
     call(Command::Put, &request.to_string(), Some(source))
 }
+
+/// Calls `in` as a user without privileges; none where that cannot be: a process that runs
+/// as root and the resource in itself cannot give it up for one call alone.
+pub(crate) fn get_unprivileged(request: &Value, destination: &Path) -> Option<Outcome> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(get(request, destination));
+    }
+    let programs = installed()?;
+    // Where the programs are may be out of the user's reach, as root's home is.
+    let reachable = tempfile::tempdir().expect("a directory");
+    let program = reachable.path().join("in");
+    std::fs::copy(programs.join("in"), &program).expect("a copy");
+    for path in [reachable.path(), &program] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("its owner's right");
+    }
+    std::os::unix::fs::chown(destination, Some(NOBODY), Some(NOBODY)).expect("root's right");
+    let process = Process::new(program).arg(destination).user(NOBODY);
+    let finished = process.env("TEST", "true").input(request.to_string()).run();
+    Some(Outcome::of(&finished.expect("the program starts")))
+}
+
+/// The user whom nothing belongs to.
+const NOBODY: u32 = 65_534;
 
 /// Calls a command with any text on stdin.
 pub(crate) fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
@@ -128,9 +161,5 @@ fn call_program(
         .input(stdin)
         .run()
         .expect("the program starts");
-    Outcome {
-        code: finished.status.code().expect("it was not killed"),
-        stdout: finished.stdout_text(),
-        stderr: finished.stderr_text(),
-    }
+    Outcome::of(&finished)
 }

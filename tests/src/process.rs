@@ -26,6 +26,7 @@ pub struct Process {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
+    user: Option<u32>,
     input: Vec<u8>,
     deadline: Duration,
 }
@@ -76,6 +77,7 @@ impl Process {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: None,
+            user: None,
             input: Vec::new(),
             deadline: Duration::from_mins(1),
         }
@@ -111,6 +113,14 @@ impl Process {
     #[must_use]
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Runs it as another user and the group of the same number, without further groups,
+    /// which only root can.
+    #[must_use]
+    pub fn user(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 
@@ -168,6 +178,9 @@ impl Process {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
+        }
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
         }
         // A group of its own, so that what it starts can be ended with it.
         command.process_group(0);

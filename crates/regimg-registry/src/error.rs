@@ -159,6 +159,17 @@ impl Error {
         self
     }
 
+    /// Names the proxy that an answer came through, or is of.
+    pub(crate) fn through(mut self, proxy: Option<&str>) -> Self {
+        let Some(proxy) = proxy else { return self };
+        if self.0.status == Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+            self.0.host = format!("the proxy {proxy}");
+            return self.with_hint("the proxy wants a user name and a password, in its URL");
+        }
+        self.0.host += &format!(" through the proxy {proxy}");
+        self
+    }
+
     /// Says of which request this is the outcome, unless that is known already.
     pub(crate) fn by(mut self, method: &Method) -> Self {
         self.0.method.get_or_insert_with(|| method.clone());

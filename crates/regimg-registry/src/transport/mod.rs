@@ -11,6 +11,7 @@ mod rate;
 mod redirect;
 mod response;
 pub(crate) mod retry;
+mod route;
 mod tls;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use rate::RateLimits;
 pub(crate) use redirect::Redirects;
 pub(crate) use response::Response;
 pub(crate) use retry::Retry;
+use route::Route;
 pub use tls::ServerCertificates;
 
 use crate::error::Patience;
@@ -155,6 +157,17 @@ impl Transport {
         self.gates.wait(url, self.config.clock.as_ref()).is_none()
     }
 
+    /// Says that a host did not answer in the time it was given.
+    pub(crate) fn unanswered(&self, url: &Url) -> Error {
+        let proxy = self.config.proxy.place_for(url);
+        let route = Route {
+            url,
+            proxy: proxy.as_deref(),
+        };
+        let message = format!("{route} does not answer by {}", url.scheme());
+        Error::new(ErrorKind::Connect, message)
+    }
+
     /// Starts a request with the defaults of a short one.
     pub(crate) fn outgoing(&self, method: Method, url: Url) -> Outgoing<'static> {
         Outgoing {
@@ -210,6 +223,11 @@ impl Transport {
         request: &Outgoing<'_>,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, Error> {
+        let proxy = self.config.proxy.place_for(&request.url);
+        let route = Route {
+            url: &request.url,
+            proxy: proxy.as_deref(),
+        };
         let pulse = Pulse::new();
         let begun = Instant::now();
         let opened = request.body.open(&pulse).await;
@@ -222,10 +240,10 @@ impl Transport {
             .headers(headers(request, authorization.clone()))
             .body(body);
         let sent = self
-            .until_silent(&request.url, &pulse, request.patience, builder.send())
+            .until_silent(&route, &pulse, request.patience, builder.send())
             .await?;
-        let inner = sent.map_err(|error| classify::unsent(&request.url, &error))?;
-        let mut response = Response::new(inner, request, self.config.timeouts.idle);
+        let inner = sent.map_err(|error| classify::unsent(&route, &error))?;
+        let mut response = Response::new(inner, request, proxy, self.config.timeouts.idle);
         response.retry_after = self.learn(&response);
         response.presented = authorization;
         debug!(
@@ -242,7 +260,7 @@ impl Transport {
     /// Waits for `sending`, unless nothing moved for longer than `patience`.
     async fn until_silent<T>(
         &self,
-        url: &Url,
+        route: &Route<'_>,
         pulse: &Pulse,
         patience: Duration,
         sending: impl Future<Output = T>,
@@ -255,7 +273,7 @@ impl Transport {
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
             if pulse.last() + patience <= Instant::now() {
-                return Err(classify::silent(url, "before answering", patience));
+                return Err(classify::silent(route, "before answering", patience));
             }
         }
     }

@@ -8,6 +8,7 @@ use url::Url;
 
 use super::address::authority;
 use super::limit::Place;
+use super::route::Route;
 use super::{Outgoing, classify};
 use crate::envelope;
 use crate::{Error, ErrorKind};
@@ -20,6 +21,8 @@ pub(crate) struct Response {
     inner: reqwest::Response,
     method: Method,
     url: Url,
+    /// Where the proxy is that the answer came through.
+    proxy: Option<String>,
     idle: Duration,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
@@ -30,11 +33,17 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) fn new(inner: reqwest::Response, request: &Outgoing<'_>, idle: Duration) -> Self {
+    pub(crate) fn new(
+        inner: reqwest::Response,
+        request: &Outgoing<'_>,
+        proxy: Option<String>,
+        idle: Duration,
+    ) -> Self {
         Self {
             inner,
             method: request.method.clone(),
             url: request.url.clone(),
+            proxy,
             idle,
             retry_after: None,
             presented: None,
@@ -59,6 +68,11 @@ impl Response {
         &self.url
     }
 
+    fn route(&self) -> Route<'_> {
+        let (url, proxy) = (&self.url, self.proxy.as_deref());
+        Route { url, proxy }
+    }
+
     /// Returns a header's value, if it is there once at least and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
@@ -68,8 +82,8 @@ impl Response {
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
             Ok(Ok(piece)) => return Ok(piece),
-            Ok(Err(error)) => classify::cut(&self.url, &error),
-            Err(_) => classify::silent(&self.url, "within an answer", self.idle),
+            Ok(Err(error)) => classify::cut(&self.route(), &error),
+            Err(_) => classify::silent(&self.route(), "within an answer", self.idle),
         };
         Err(error.by(&self.method))
     }
@@ -91,6 +105,13 @@ impl Response {
         Ok(body.freeze())
     }
 
+    /// Returns the proxy, if the answer may be its own: what goes through in TLS is not.
+    fn meddling_proxy(&self) -> Option<&str> {
+        self.proxy
+            .as_deref()
+            .filter(|_| self.url.scheme() == "http")
+    }
+
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
@@ -108,6 +129,7 @@ impl Response {
         let secret = presented.and_then(|value| Some(value.split_once(' ')?.1));
         Error::answer(&self.url, self.status(), envelope::parse(&body))
             .without(secret)
+            .through(self.meddling_proxy())
             .by(&self.method)
             .with_retry_after(self.retry_after)
     }
