@@ -19,6 +19,7 @@ mod proxies;
 mod push;
 mod redirects;
 mod referrers;
+mod registries;
 mod retries;
 mod schemes;
 mod soak;
