@@ -39,6 +39,9 @@ pub struct Config {
     pub tag_page_size: u32,
     /// Pages after which a tag list is given up as endless.
     pub max_tag_pages: usize,
+    /// Tags after which [`RepositoryClient::tags`](crate::RepositoryClient::tags) gives up, repeated ones
+    /// counted; and after as many bytes as that many of the longest tags have.
+    pub max_tags: usize,
     /// Bytes after which a manifest is refused. Registries accept at least 4 MiB
     /// ([distribution-spec, "Pushing Manifests"](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests)).
     pub max_manifest_bytes: u64,
@@ -62,6 +65,7 @@ impl Default for Config {
             max_transfers: 4,
             tag_page_size: 1000,
             max_tag_pages: 10_000,
+            max_tags: 500_000,
             max_manifest_bytes: 4 << 20,
             clock: Arc::new(SystemClock),
         }

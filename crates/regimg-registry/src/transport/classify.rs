@@ -11,7 +11,7 @@ use rustls::AlertDescription;
 
 use super::route::Route;
 use crate::error::Patience;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, envelope};
 
 /// Explains a request that got no response.
 pub(crate) fn unsent(route: &Route<'_>, error: &reqwest::Error) -> Error {
@@ -72,6 +72,22 @@ pub(crate) fn cut(route: &Route<'_>, error: &reqwest::Error) -> Error {
         .with_patience(Patience::Long)
 }
 
+/// Explains a response whose body ended too early, and without an error.
+pub(crate) fn short(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} ended after {received} bytes");
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
+}
+
+/// Explains a response that would take for ever.
+pub(crate) fn slow(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} is too slow: {received} bytes so far");
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
+}
+
 /// Explains a wait that lasted too long.
 pub(crate) fn silent(route: &Route<'_>, stage: &str, waited: std::time::Duration) -> Error {
     let message = format!(
@@ -103,7 +119,7 @@ fn untrusted(route: &Route<'_>, tls: &rustls::Error) -> Error {
 fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
-            Cause(other.0.to_string())
+            Cause::of(&other.0)
         }
         _ => Cause::new(error),
     }
@@ -150,7 +166,12 @@ pub(crate) struct Cause(String);
 
 impl Cause {
     fn new(error: &(dyn StdError + 'static)) -> Self {
-        Self(error.to_string())
+        Self::of(error)
+    }
+
+    /// Takes the text, which may quote what a stranger sent: one line of it, and not too long a one.
+    pub(crate) fn of(error: &dyn fmt::Display) -> Self {
+        Self(envelope::clean(&error.to_string()))
     }
 }
 

@@ -25,6 +25,7 @@ use url::Url;
 
 pub(crate) use body::Body;
 use body::Pulse;
+pub(crate) use classify::Cause;
 use gate::Gates;
 pub use identity::ClientIdentity;
 pub use proxy::Proxy;
@@ -123,12 +124,18 @@ impl Transport {
             let Some(deadline) = self.config.deadline else {
                 return work.await;
             };
-            let over = |_| {
-                let message = format!("{host} was not done within the time allowed");
-                Error::new(ErrorKind::Deadline, message)
-            };
             let done = tokio::time::timeout_at(deadline.into(), work).await;
-            done.map_err(over)?
+            done.map_err(|_| self.overdue(host))?
+        }
+    }
+
+    /// Says that the time allowed is over, and whether it was spent before a closed gate.
+    fn overdue(&self, host: &str) -> Error {
+        let message = format!("{host} was not done within the time allowed");
+        let error = Error::new(ErrorKind::Deadline, message);
+        match self.gates.wait_for(host, self.config.clock.as_ref()) {
+            Some(wait) => error.with_hint(retry::asked_to_wait(wait)),
+            None => error,
         }
     }
 
@@ -244,7 +251,7 @@ impl Transport {
             .await?;
         let inner = sent.map_err(|error| classify::unsent(&route, &error))?;
         let mut response = Response::new(inner, request, proxy, self.config.timeouts.idle);
-        response.retry_after = self.learn(&response);
+        (response.retry_after, response.is_known) = self.learn(&response);
         response.presented = authorization;
         debug!(
             method = %request.method,
@@ -278,28 +285,25 @@ impl Transport {
         }
     }
 
-    /// Closes the gate of the host that answered, if that is what it asks for.
-    fn learn(&self, response: &Response) -> Option<Duration> {
+    /// Closes the gate of the host that answered, if that is what it asks for. Returns for how long
+    /// it asked, and whether the gate was closed before.
+    fn learn(&self, response: &Response) -> (Option<Duration>, bool) {
         self.rates.learn(response.url(), response.headers());
         let is_limited = response.status() == StatusCode::TOO_MANY_REQUESTS;
         if !is_limited && response.status() != StatusCode::SERVICE_UNAVAILABLE {
-            return None;
+            return (None, false);
         }
         let clock = self.config.clock.as_ref();
         let retry = &self.config.retry;
         let said = response.header(RETRY_AFTER.as_str());
         let asked = said.and_then(|value| retry::retry_after(value, clock.today()));
-        match asked.filter(|wait| !wait.is_zero()) {
-            Some(wait) if wait <= retry.max_retry_after => {
-                self.gates.close(response.url(), wait, clock);
-            }
+        let wait = match asked.filter(|wait| !wait.is_zero()) {
+            Some(wait) => Some(wait).filter(|wait| *wait <= retry.max_retry_after),
             // Without a word about when, the others wait as long as the first to try again.
-            None if is_limited => self
-                .gates
-                .close(response.url(), retry.shortest_wait(), clock),
-            _ => {}
-        }
-        asked
+            None => is_limited.then(|| retry.shortest_wait()),
+        };
+        let is_known = wait.is_some_and(|wait| !self.gates.close(response.url(), wait, clock));
+        (asked, is_known)
     }
 }
 

@@ -1,9 +1,10 @@
 //! One answer: its head, and its body piece by piece.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use url::Url;
 
 use super::address::authority;
@@ -16,6 +17,10 @@ use crate::{Error, ErrorKind};
 /// Bytes of a failed answer's body that are read for its message.
 const ENVELOPE_LIMIT: u64 = 64 << 10;
 
+/// Bytes of a second that a short answer has to bring on average, after the time for which it may
+/// be silent.
+const SLOWEST: u64 = 1 << 10;
+
 /// An answer whose body has not been read yet.
 pub(crate) struct Response {
     inner: reqwest::Response,
@@ -24,8 +29,12 @@ pub(crate) struct Response {
     /// Where the proxy is that the answer came through.
     proxy: Option<String>,
     idle: Duration,
+    /// Bytes of the body that came.
+    received: u64,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether another answer has said so before.
+    pub(crate) is_known: bool,
     /// What was shown to the host that answered.
     pub(crate) presented: Option<HeaderValue>,
     /// Held until the body is read or dropped, so that the limit covers the whole exchange.
@@ -45,7 +54,9 @@ impl Response {
             url: request.url.clone(),
             proxy,
             idle,
+            received: 0,
             retry_after: None,
+            is_known: false,
             presented: None,
             place: None,
         }
@@ -68,6 +79,25 @@ impl Response {
         &self.url
     }
 
+    /// Returns the declared length of the body.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let length = self.header(CONTENT_LENGTH.as_str())?;
+        length.parse().ok()
+    }
+
+    /// Reports whether the end of the body can be told from a cut: by its length, or because it
+    /// comes in chunks, of which the last one says so.
+    pub(crate) fn has_an_end(&self) -> bool {
+        let is_chunked =
+            self.version() == Version::HTTP_11 && self.headers().contains_key(TRANSFER_ENCODING);
+        self.length().is_some() || is_chunked
+    }
+
+    /// Makes the error that a body without a trustworthy end is when it stops too early.
+    pub(crate) fn cut_short(&self) -> Error {
+        classify::short(&self.route(), self.received).by(&self.method)
+    }
+
     fn route(&self) -> Route<'_> {
         let (url, proxy) = (&self.url, self.proxy.as_deref());
         Route { url, proxy }
@@ -79,19 +109,36 @@ impl Response {
     }
 
     /// Returns the next piece of the body.
+    ///
+    /// A body that ends before its declared length was cut. Over HTTP/2 a stream that is reset
+    /// with `NO_ERROR` looks like one that has ended
+    /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
-            Ok(Ok(piece)) => return Ok(piece),
+            Ok(Ok(Some(piece))) => {
+                self.received += piece.len() as u64;
+                return Ok(Some(piece));
+            }
+            Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
+                return Ok(None);
+            }
+            Ok(Ok(None)) => classify::short(&self.route(), self.received),
             Ok(Err(error)) => classify::cut(&self.route(), &error),
             Err(_) => classify::silent(&self.route(), "within an answer", self.idle),
         };
         Err(error.by(&self.method))
     }
 
-    /// Reads the whole body, which must not be longer than `limit` bytes.
+    /// Reads the whole body, which must not be longer than `limit` bytes, and not slower than
+    /// anybody's line: a server that sends one byte now and then is as silent as one that does not.
     pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
+        let begun = Instant::now();
         while let Some(piece) = self.chunk().await? {
+            let allowed = self.idle + Duration::from_secs(self.received / SLOWEST);
+            if begun.elapsed() > allowed {
+                return Err(classify::slow(&self.route(), self.received).by(&self.method));
+            }
             if (body.len() + piece.len()) as u64 > limit {
                 let message = format!(
                     "the answer of {} is longer than {limit} bytes",
@@ -115,13 +162,18 @@ impl Response {
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
-        // A body that breaks off or is endless still has a beginning worth showing.
-        while let Ok(Some(piece)) = self.chunk().await {
-            body.extend_from_slice(&piece);
-            if body.len() as u64 > ENVELOPE_LIMIT {
-                break;
+        let patience = self.idle;
+        let reading = async {
+            // A body that breaks off or is endless still has a beginning worth showing.
+            while let Ok(Some(piece)) = self.chunk().await {
+                body.extend_from_slice(&piece);
+                if body.len() as u64 > ENVELOPE_LIMIT {
+                    break;
+                }
             }
-        }
+        };
+        // So has one that comes drop by drop.
+        let _ = tokio::time::timeout(patience, reading).await;
         let presented = self
             .presented
             .as_ref()
@@ -131,6 +183,6 @@ impl Response {
             .without(secret)
             .through(self.meddling_proxy())
             .by(&self.method)
-            .with_retry_after(self.retry_after)
+            .with_retry_after(self.retry_after, self.is_known)
     }
 }

@@ -5,12 +5,14 @@
 #[cfg(feature = "acr")]
 mod acr;
 mod auth;
+mod cuts;
 mod deadlines;
 mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod manifests;

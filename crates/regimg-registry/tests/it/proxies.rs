@@ -114,7 +114,7 @@ async fn refused(address: &str, plain_http: PlainHttp) -> (Error, String) {
     let mut told = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        told += &format!(": {error}");
+        told.extend([": ", &error.to_string()]);
         cause = error.source();
     }
     let seen = format!(
@@ -135,119 +135,71 @@ fn deserted() -> String {
     listener.local_addr().unwrap().to_string()
 }
 
-#[tokio::test]
-async fn a_proxy_that_fails_is_named_without_its_password() {
-    use PlainHttp::{Allowed, LocalOnly};
+/// The error names the host and the proxy at `place`.
+#[track_caller]
+fn named(name: &str, (error, told): &(Error, String), place: &str, kind: ErrorKind, what: &str) {
+    let wanted = format!("registry.invalid through the proxy {place}");
+    assert_eq!(error.kind(), kind, "{name}: {told}");
+    assert!(
+        told.contains(&wanted) && told.contains(what),
+        "{name}: {told}"
+    );
+}
 
+#[tokio::test]
+async fn a_proxy_that_is_not_there_is_named() {
     let deserted = deserted();
-    let closing = "HTTP/1.1 200 OK\r\n\r\n";
-    let cases: [(&str, Result<&[u8], &str>, PlainHttp, ErrorKind, &str); 12] = [
-        (
-            "refused",
-            Err(&deserted),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "refused for http",
-            Err(&deserted),
-            Allowed,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "refused by TLS",
-            Err(&format!("https://{deserted}")),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
+    let by_tls = format!("https://{deserted}");
+    for (name, address, place, plain_http) in [
+        ("refused", &*deserted, &*deserted, PlainHttp::LocalOnly),
+        ("for http", &deserted, &deserted, PlainHttp::Allowed),
+        ("by TLS", &by_tls, &deserted, PlainHttp::LocalOnly),
         (
             "unresolvable",
-            Err("proxy.invalid:3128"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
+            "proxy.invalid:3128",
+            "proxy.invalid:3128",
+            PlainHttp::LocalOnly,
         ),
         (
             "without port",
-            Err("proxy.invalid"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
+            "proxy.invalid",
+            "proxy.invalid:80",
+            PlainHttp::LocalOnly,
         ),
-        (
-            "403",
-            Ok(b"HTTP/1.1 403 Forbidden\r\n\r\n"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "407",
-            Ok(b"HTTP/1.1 407 No\r\n\r\n"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "502",
-            Ok(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "nonsense",
-            Ok(b"220 mail.example ESMTP\r\n"),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "nothing behind",
-            Ok(closing.as_bytes()),
-            LocalOnly,
-            ErrorKind::Connect,
-            "could not connect",
-        ),
-        (
-            "403 for http",
-            Ok(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
-            Allowed,
-            ErrorKind::Denied,
-            "403 Forbidden from",
-        ),
-        (
-            "502 for http",
-            Ok(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
-            Allowed,
-            ErrorKind::Unavailable,
-            "502 Bad Gateway from",
-        ),
-    ];
-    for (name, proxy, plain_http, kind, what) in cases {
-        let (address, _proxy) = match proxy {
-            Err(address) => (address.to_owned(), None),
-            Ok(bytes) => {
-                let proxy = regimg_tests::Proxy::saying(bytes);
-                (proxy.addr().to_string(), Some(proxy))
-            }
-        };
-        let (error, told) = refused(&address, plain_http).await;
-        let place = address.trim_start_matches("https://");
-        let place = if place.contains(':') {
-            place.to_owned()
+    ] {
+        let told = refused(address, plain_http).await;
+        let (kind, what) = (ErrorKind::Connect, "could not connect");
+        named(name, &told, place, kind, what);
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_leads_nowhere_is_named() {
+    use ErrorKind::{Connect, Denied, Unavailable};
+    const NOTHING: &str = "Content-Length: 0\r\n\r\n";
+
+    let no_tunnel = |answer: &str| (answer.to_owned(), false, Connect, "could not connect");
+    let denied = format!("HTTP/1.1 403 Forbidden\r\n{NOTHING}");
+    let broken = format!("HTTP/1.1 502 Bad Gateway\r\n{NOTHING}");
+    for (answer, is_plain, kind, what) in [
+        no_tunnel(&denied),
+        no_tunnel(&broken),
+        no_tunnel("HTTP/1.1 407 Authenticate\r\n\r\n"),
+        no_tunnel("220 mail.example ESMTP\r\n"),
+        no_tunnel("HTTP/1.1 200 OK\r\n\r\n"),
+        no_tunnel(""),
+        (denied, true, Denied, "403 Forbidden from"),
+        (broken, true, Unavailable, "502 Bad Gateway from"),
+    ] {
+        let proxy = regimg_tests::Proxy::saying(answer.as_str());
+        let place = proxy.addr().to_string();
+        let plain_http = if is_plain {
+            PlainHttp::Allowed
         } else {
-            format!("{place}:80")
+            PlainHttp::LocalOnly
         };
-        let wanted = format!("registry.invalid through the proxy {place}");
-        assert_eq!(error.kind(), kind, "{name}: {told}");
-        assert!(
-            told.contains(&wanted) && told.contains(what),
-            "{name}: {told}"
-        );
+        let told = refused(&place, plain_http).await;
+        named(&answer, &told, &place, kind, what);
     }
 }
 
