@@ -134,9 +134,14 @@ impl CredentialSource for Acr {
         Box::pin(async { Ok(self.log_in(registry).await?) })
     }
 
-    fn refused(&self, registry: &Registry, credential: &Credential) {
-        let is_it = |kept: &Arc<Kept>| kept.credential == *credential;
+    fn replacement<'a>(
+        &'a self,
+        registry: &'a Registry,
+        refused: &'a Credential,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        let is_it = |kept: &Arc<Kept>| kept.credential == *refused;
         self.kept(registry).discard_if(is_it);
+        self.credential(registry)
     }
 }
 

@@ -77,10 +77,22 @@ pub trait CredentialSource: Send + Sync {
         registry: &'a Registry,
     ) -> BoxFuture<'a, Result<Credential, CredentialError>>;
 
-    /// Hears that `registry` refused `credential`, before it is asked again. A source that keeps
-    /// what it made forgets it now; others have nothing to do.
-    fn refused(&self, registry: &Registry, credential: &Credential) {
-        let _ = (registry, credential);
+    /// Returns a credential in place of `refused`, which the registry does not take, or does not
+    /// take any more. The same one again means that there is no better.
+    ///
+    /// A source that keeps what it was given should give it up here; the others need not
+    /// implement this: they are simply asked again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`credential`](Self::credential).
+    fn replacement<'a>(
+        &'a self,
+        registry: &'a Registry,
+        refused: &'a Credential,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        let _ = refused;
+        self.credential(registry)
     }
 }
 
@@ -101,8 +113,12 @@ impl<T: CredentialSource + ?Sized> CredentialSource for Arc<T> {
         self.as_ref().credential(registry)
     }
 
-    fn refused(&self, registry: &Registry, credential: &Credential) {
-        self.as_ref().refused(registry, credential);
+    fn replacement<'a>(
+        &'a self,
+        registry: &'a Registry,
+        refused: &'a Credential,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        self.as_ref().replacement(registry, refused)
     }
 }
 
