@@ -12,6 +12,7 @@ mod driver;
 mod get;
 mod hub;
 mod login;
+mod pages;
 mod peers;
 mod protocol;
 mod put;
