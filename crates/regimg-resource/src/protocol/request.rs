@@ -201,7 +201,7 @@ pub struct Source {
     pub azure_client_secret: MaybeSecret,
     /// Logs in to ACR by a token that `azure_client_id` trusts (workload identity federation).
     ///
-    /// Default: none. Example: `((idtoken:token))`.
+    /// Default: none. Example: `((azure.federated_token))`.
     pub azure_federated_token: MaybeSecret,
     /// The same, with the path of a file that holds the token.
     ///
