@@ -109,6 +109,11 @@ pub(crate) fn call_in(
     }
 }
 
+/// Says whether the cases run against installed programs.
+pub(crate) fn is_program() -> bool {
+    installed().is_some()
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "tests have no main that could pass the environment"

@@ -46,7 +46,7 @@
 //! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
 //! | `realm` | an absolute address, `https` unless the registry itself is reached by `http`; a relative one is refused, for what it is relative to is nowhere laid down |
 //! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
-//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config` |
+//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from Azure with the feature `acr` |
 //! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
 //! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |
@@ -110,6 +110,7 @@
 //!
 //! | Feature | Adds |
 //! | --- | --- |
+//! | `acr` | `Acr`, which logs in to Azure Container Registry; off by default |
 //! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
 //!
 //! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
@@ -127,6 +128,8 @@ mod referrers;
 mod repository;
 mod tags;
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
 #[cfg(feature = "docker-config")]
 mod docker_config;
@@ -145,6 +148,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(feature = "acr")]
+pub use acr::{Acr, AcrConfig, AzureCloud, AzureIdentity, FederatedToken, ManagedIdentity};
 pub use auth::{Credential, CredentialError, CredentialSource};
 pub use blob::{BlobOutcome, BlobReader, BlobSource};
 pub use client::Client;

@@ -90,6 +90,7 @@ impl RequestBody {
             bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             self.position += bytes.len() as u64;
             self.entry.received(if stop { bytes.len() } else { came });
+            self.entry.form(&bytes);
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
             }

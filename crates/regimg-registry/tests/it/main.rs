@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
 mod cuts;
 mod deadlines;
@@ -19,6 +21,7 @@ mod proxies;
 mod push;
 mod redirects;
 mod referrers;
+mod registries;
 mod retries;
 mod schemes;
 mod soak;
