@@ -11,6 +11,8 @@ mod dockerfile;
 mod driver;
 mod get;
 mod hub;
+mod login;
+mod pages;
 mod peers;
 mod protocol;
 mod put;

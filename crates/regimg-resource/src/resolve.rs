@@ -1,15 +1,18 @@
 //! From the flat `source` of a request to something to talk to.
 
+mod azure;
+mod login;
 mod mirror;
 mod name;
 mod origin;
+mod tls;
 mod unsupported;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use regimg_core::{Platform, Tag};
-use regimg_registry::Proxy;
+use regimg_registry::{Helpers, Proxy};
 
 use crate::error::{During, Error};
 use crate::protocol::{PlatformSpec, Source};
@@ -32,6 +35,9 @@ pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Settings {
     retry_interval: Option<Duration>,
     proxy: Proxy,
+    azure: azure::Environment,
+    /// None where nothing says in which directories programs are.
+    helpers: Option<Helpers>,
 }
 
 impl Settings {
@@ -46,6 +52,8 @@ impl Settings {
         Ok(Self {
             retry_interval: is_test.then_some(TEST_RETRY_INTERVAL),
             proxy: proxy.during("reading the environment")?,
+            azure: azure::Environment::of(variables),
+            helpers: login::helpers(variables),
         })
     }
 

@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
+mod cuts;
 mod deadlines;
 mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod manifests;
@@ -17,6 +21,7 @@ mod proxies;
 mod push;
 mod redirects;
 mod referrers;
+mod registries;
 mod retries;
 mod schemes;
 mod soak;

@@ -33,7 +33,7 @@ use wanted::{Format, Wanted};
 ///
 /// Whatever keeps the image from being there whole and verified. Nothing of it, and nothing
 /// of an earlier step in the same directory, is then left under a name that a later step
-/// would read.
+/// would read. A request that cannot be meant fails before the directory is touched.
 pub(crate) async fn get(
     request: &GetRequest,
     directory: &Path,
