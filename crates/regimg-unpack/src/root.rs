@@ -159,6 +159,12 @@ impl AsFd for Root {
     }
 }
 
+/// How a directory is opened to go on from it, and no link to one.
+pub(crate) const PATH: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use crate::error::{Calling, Doing, Error, Refused};
 use crate::names::{Name, Names};
 use crate::remove::{self, Keep};
-use crate::root::{Access, Directory, Id, Root};
+use crate::root::{Access, Directory, Id, PATH, Root};
 use crate::walk::{Touched, Walked, make_plain, open_up};
 
 use super::restore::{Restore, is_in_the_way};
@@ -234,8 +234,7 @@ impl<'r> Places<'r> {
 
 /// Opens a directory in a directory, and no link to one.
 pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, Refused> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(&directory.fd, name, flags, Mode::empty()).calling("openat")
+    openat(&directory.fd, name, PATH, Mode::empty()).calling("openat")
 }
 
 /// Tells whether a call was refused because no directory stands at a path, nor anything that

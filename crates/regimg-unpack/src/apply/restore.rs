@@ -7,14 +7,13 @@ use std::cmp::Reverse;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RawMode, Stat, Timespec, Timestamps, fstat, futimens, openat, statat,
-    utimensat,
+    AtFlags, Mode, RawMode, Stat, Timespec, Timestamps, fstat, futimens, openat, statat, utimensat,
 };
 
 use crate::error::{Calling, Doing, Error};
 use crate::names::Name;
 use crate::proc;
-use crate::root::{Access, Id};
+use crate::root::{Access, Id, PATH};
 use crate::tar::Attributes;
 
 use super::attributes::timestamps;
@@ -154,7 +153,3 @@ impl Places<'_> {
 }
 
 const CANNOT_OPEN: &str = "cannot open a directory";
-const PATH: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);

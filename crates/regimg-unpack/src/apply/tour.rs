@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, fstat, openat};
+use rustix::fs::{Mode, fstat, openat};
 use rustix::io::Errno;
 
 use crate::error::{Calling, Refused};
 use crate::names::{Name, Names};
-use crate::root::{Id, Root};
+use crate::root::{Id, PATH, Root};
 
 /// Where the way has led so far, with one directory open.
 ///
@@ -111,11 +111,6 @@ impl<'t> Tour<'t> {
         }
     }
 }
-
-const PATH: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 
 #[cfg(test)]
 mod tests {
