@@ -17,6 +17,8 @@ pub(crate) struct Outcome {
     pub(crate) stdout: String,
     /// Standard error.
     pub(crate) stderr: String,
+    /// The most memory that the program held, in bytes; none of a call in this process.
+    pub(crate) peak: Option<u64>,
 }
 
 impl Outcome {
@@ -25,6 +27,7 @@ impl Outcome {
             code: finished.status.code().expect("it was not killed"),
             stdout: finished.stdout_text(),
             stderr: finished.stderr_text(),
+            peak: Some(finished.peak),
         }
     }
 
@@ -139,6 +142,7 @@ fn call_here(
         code: exit.code().into(),
         stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
         stderr: stderr.text(),
+        peak: None,
     }
 }
 

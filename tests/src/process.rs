@@ -1,6 +1,7 @@
 //! Runs a program with a clean environment, an input and a deadline.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,9 @@ pub struct Finished {
     pub timed_out: bool,
     /// How long it ran.
     pub elapsed: Duration,
+    /// The most memory that it was seen to hold (`VmHWM` of proc(5)), in bytes. It is looked at
+    /// all the time, so what is missed is what was added in the last hundredth of a second.
+    pub peak: u64,
 }
 
 impl Finished {
@@ -165,6 +169,7 @@ impl Process {
             stderr,
             started,
             deadline: self.deadline,
+            peak: 0,
         })
     }
 
@@ -205,6 +210,7 @@ pub struct Running {
     stderr: Option<JoinHandle<Vec<u8>>>,
     started: Instant,
     deadline: Duration,
+    peak: u64,
 }
 
 impl Running {
@@ -253,12 +259,14 @@ impl Running {
             stderr,
             timed_out,
             elapsed,
+            peak: self.peak,
         })
     }
 
     fn wait(&mut self) -> io::Result<(ExitStatus, bool)> {
         let mut pause = Duration::from_micros(200);
         loop {
+            self.peak = self.peak.max(memory(self.child.id()));
             if let Some(status) = self.child.try_wait()? {
                 return Ok((status, false));
             }
@@ -289,6 +297,14 @@ impl Drop for Running {
     }
 }
 
+/// Returns the most memory that a process has held, in bytes; nothing if it has ended.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or_default() * 1024
+}
+
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -314,6 +330,21 @@ mod tests {
 
     fn shell(script: &str) -> Process {
         Process::new("/bin/sh").args(["-c", script])
+    }
+
+    #[test]
+    fn memory_is_that_of_the_program() {
+        let held = |bytes: &str| {
+            let script = format!("x=$(head -c {bytes} /dev/zero | tr '\\0' x); sleep 0.1");
+            shell(&script)
+                .env("PATH", "/usr/bin:/bin")
+                .run()
+                .unwrap()
+                .peak
+        };
+        let (little, much) = (held("1"), held("20000000"));
+        assert!(little > 0 && little < 20_000_000, "{little} bytes");
+        assert!(much > 20_000_000, "{much} bytes");
     }
 
     #[test]

@@ -30,8 +30,9 @@ pub struct Config {
     /// When everything has to be done; what is not fails with
     /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline). Dropping a future ends what it does as well.
     pub deadline: Option<Instant>,
-    /// Requests under way at one time to one registry, transfers of blobs not counted. After a
-    /// complaint (429, 503, a cut, silence) it is half as many, and more again step by step.
+    /// Requests under way at one time to one registry, small blobs that are read as a whole among
+    /// them and transfers not. After a complaint (429, 503, a cut, silence) it is half as many, and
+    /// more again step by step.
     pub max_requests: usize,
     /// Blobs under way at one time to or from one registry, fewer after a complaint likewise.
     pub max_transfers: usize,
@@ -137,7 +138,8 @@ pub struct Timeouts {
     pub https_probe: Duration,
     /// From the last byte sent until the head of the response.
     pub first_byte: Duration,
-    /// Between two pieces of a body, in either direction.
+    /// Between two pieces of a body, in either direction. An answer that is read as a whole, such as a
+    /// manifest, may take this long and a second more for each KiB.
     pub idle: Duration,
     /// From the end of an upload until the registry has taken the blob over.
     pub commit: Duration,

@@ -30,6 +30,9 @@ const PROGRESS: u64 = 1 << 20;
 const SMALL_PARTS: u64 = 256;
 const BYTES_A_PART: u64 = 16 << 10;
 
+/// Bytes of a blob that takes no longer than a request's answer may.
+const SMALL: u64 = 1 << 20;
+
 /// Addresses of a descriptor that are tried; a manifest could name any number of hosts.
 const MAX_URLS: usize = 8;
 
@@ -44,8 +47,17 @@ impl RepositoryClient {
     /// A blob that the registry does not have is looked for at the descriptor's `urls`, by `https`
     /// and without credentials.
     pub async fn open_blob(&self, descriptor: &Descriptor) -> Result<BlobReader, Error> {
+        let place = self.session().transfer();
+        self.open_blob_at(place, descriptor).await
+    }
+
+    async fn open_blob_at(
+        &self,
+        place: impl Future<Output = Place>,
+        descriptor: &Descriptor,
+    ) -> Result<BlobReader, Error> {
         let opened = async {
-            let place = self.session().transfer().await;
+            let place = place.await;
             let mut reader = BlobReader::new(self.clone(), descriptor.clone(), place);
             reader.open().await?;
             Ok(reader)
@@ -53,7 +65,8 @@ impl RepositoryClient {
         self.session().in_time(opened).await
     }
 
-    /// Downloads a small blob as a whole.
+    /// Downloads a small blob as a whole. Up to 1 MiB it counts as a request, as a manifest does,
+    /// and not as a transfer: most configurations are smaller than many a manifest.
     ///
     /// # Errors
     ///
@@ -66,7 +79,12 @@ impl RepositoryClient {
             );
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let mut reader = self.open_blob(descriptor).await?;
+        let mut reader = if descriptor.size > SMALL {
+            self.open_blob(descriptor).await?
+        } else {
+            let place = self.session().short_transfer();
+            self.open_blob_at(place, descriptor).await?
+        };
         let mut content = BytesMut::new();
         while let Some(piece) = reader.next().await? {
             content.extend_from_slice(&piece);

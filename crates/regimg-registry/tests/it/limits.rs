@@ -79,6 +79,26 @@ async fn a_cut_means_fewer_transfers_until_one_ends_well() {
     assert!(one.is_ok() && other.is_ok());
 }
 
+/// Configurations are read by the hundred, and each takes no longer than a manifest.
+#[tokio::test]
+async fn small_blobs_that_are_read_whole_count_as_requests() {
+    let server = registry();
+    let [small, large] =
+        [1 << 10, (1 << 20) + 1].map(|size| stored(&server, "a/b", &content(size)));
+    let world = World::new(server, Credential::Anonymous, |config| {
+        config.max_requests = 6;
+        config.max_transfers = 2;
+    });
+    let repository = world.repository("a/b");
+    for (blob, most) in [(&small, 6), (&large, 2)] {
+        world.registry.clear_requests();
+        let reads = (0..20).map(|_| repository.read_blob(blob, 2 << 20));
+        let reads = future::join_all(reads).await;
+        assert!(reads.iter().all(Result::is_ok));
+        assert_eq!(world.registry.max_in_flight(RouteKind::Blob), most);
+    }
+}
+
 #[tokio::test]
 async fn a_limit_without_a_time_holds_everybody_back_too() {
     let clock = TestClock::standing();
