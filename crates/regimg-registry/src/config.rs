@@ -138,8 +138,8 @@ pub struct Timeouts {
     pub https_probe: Duration,
     /// From the last byte sent until the head of the response.
     pub first_byte: Duration,
-    /// Between two pieces of a body, in either direction. An answer that is read as a whole, such as a
-    /// manifest, may take this long and a second more for each KiB.
+    /// Between two pieces of a body, in either direction. An answer also counts as silent that
+    /// brings less than 1 KiB a second while it is waited for this long.
     pub idle: Duration,
     /// From the end of an upload until the registry has taken the blob over.
     pub commit: Duration,

@@ -17,8 +17,9 @@ use crate::{Error, ErrorKind};
 /// Bytes of a failed answer's body that are read for its message.
 const ENVELOPE_LIMIT: u64 = 64 << 10;
 
-/// Bytes of a second that a short answer has to bring on average, after the time for which it may
-/// be silent.
+/// Bytes that an answer has to bring in each second that it is waited for, on average over the
+/// time for which it may be silent: a server that sends one now and then is as good as one that
+/// is silent.
 const SLOWEST: u64 = 1 << 10;
 
 /// An answer whose body has not been read yet.
@@ -31,6 +32,7 @@ pub(crate) struct Response {
     idle: Duration,
     /// Bytes of the body that came.
     received: u64,
+    pace: Pace,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// Whether another answer has said so before.
@@ -39,6 +41,13 @@ pub(crate) struct Response {
     pub(crate) presented: Option<HeaderValue>,
     /// Held until the body is read or dropped, so that the limit covers the whole exchange.
     pub(crate) place: Option<Place>,
+}
+
+/// How fast the body came lately. Time in which nobody asked for more does not count.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    received: u64,
 }
 
 impl Response {
@@ -55,6 +64,7 @@ impl Response {
             proxy,
             idle,
             received: 0,
+            pace: Pace::default(),
             retry_after: None,
             is_known: false,
             presented: None,
@@ -114,10 +124,14 @@ impl Response {
     /// with `NO_ERROR` looks like one that has ended
     /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let asked = Instant::now();
         let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 self.received += piece.len() as u64;
-                return Ok(Some(piece));
+                if self.keeps_pace(asked.elapsed(), piece.len() as u64) {
+                    return Ok(Some(piece));
+                }
+                classify::slow(&self.route(), self.received)
             }
             Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
                 return Ok(None);
@@ -129,16 +143,21 @@ impl Response {
         Err(error.by(&self.method))
     }
 
-    /// Reads the whole body, which must not be longer than `limit` bytes, and not slower than
-    /// anybody's line: a server that sends one byte now and then is as silent as one that does not.
+    /// Says whether the body still comes at a speed that leads anywhere.
+    fn keeps_pace(&mut self, waited: Duration, received: u64) -> bool {
+        self.pace.waited += waited;
+        self.pace.received += received;
+        if self.pace.waited <= self.idle {
+            return true;
+        }
+        let Pace { waited, received } = std::mem::take(&mut self.pace);
+        u128::from(received) * 1000 >= waited.as_millis() * u128::from(SLOWEST)
+    }
+
+    /// Reads the whole body, which must not be longer than `limit` bytes.
     pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
-        let begun = Instant::now();
         while let Some(piece) = self.chunk().await? {
-            let allowed = self.idle + Duration::from_secs(self.received / SLOWEST);
-            if begun.elapsed() > allowed {
-                return Err(classify::slow(&self.route(), self.received).by(&self.method));
-            }
             if (body.len() + piece.len()) as u64 > limit {
                 let message = format!(
                     "the answer of {} is longer than {limit} bytes",

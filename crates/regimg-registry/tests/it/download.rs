@@ -387,6 +387,24 @@ async fn short_lived_addresses_are_asked_for_again() {
     );
 }
 
+/// A byte now and then is as good as silence, and what came of it is not asked for again.
+#[tokio::test]
+async fn a_blob_drop_by_drop_is_asked_for_anew() {
+    let (world, descriptor) = published(100_000);
+    let drops = Fault::pace(1, std::time::Duration::from_millis(20));
+    world
+        .registry
+        .fault(Match::get("/v2/a/b/blobs/*").once(), drops);
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap(),
+        content(100_000)
+    );
+    let ranges = ranges(&world);
+    assert_eq!(ranges.len(), 2, "{ranges:?}");
+    assert!(ranges[1].is_some(), "{ranges:?}");
+    assert!(world.log.warnings()[0].contains("too slow"));
+}
+
 #[tokio::test]
 async fn limits_and_absence() {
     let (world, known) = published(1000);
