@@ -21,7 +21,9 @@ fn fields(page: &str) -> Vec<(&str, String)> {
         };
         let depth = line.len() - text.len();
         open.retain(|(outer, _)| *outer < depth);
-        if let Some((_, parent)) = open.last() {
+        // An item of a list is a value, whatever colons it has.
+        let is_item = line.trim_start().starts_with('-');
+        if let Some((_, parent)) = open.last().filter(|_| !is_item) {
             found.push((*parent, key.to_owned()));
         }
         if ["source", "registry_mirror"].contains(&key) {
