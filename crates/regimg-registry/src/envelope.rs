@@ -81,7 +81,7 @@ fn other(object: &Value) -> String {
 }
 
 /// One line, no control characters, bounded: it will stand in somebody's terminal.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let printable = |character: char| {
         if character.is_control() {
             ' '

@@ -159,6 +159,13 @@ impl Error {
         self
     }
 
+    /// Keeps what the one that refused calls it.
+    #[cfg(feature = "ecr")]
+    pub(crate) fn with_codes(mut self, codes: impl Into<Vec<String>>) -> Self {
+        self.0.codes = codes.into();
+        self
+    }
+
     /// Says of which request this is the outcome, unless that is known already.
     pub(crate) fn by(mut self, method: &Method) -> Self {
         self.0.method.get_or_insert_with(|| method.clone());

@@ -108,6 +108,7 @@
 //! | Feature | Adds |
 //! | --- | --- |
 //! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
+//! | `ecr` | `Ecr`, a source of credentials for Amazon's registries, with AWS's own libraries; off by default |
 //!
 //! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -126,6 +127,8 @@ mod tags;
 mod auth;
 #[cfg(feature = "docker-config")]
 mod docker_config;
+#[cfg(feature = "ecr")]
+mod ecr;
 mod ping;
 mod session;
 
@@ -148,6 +151,8 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
 #[cfg(feature = "docker-config")]
 pub use docker_config::{DockerConfig, Helpers};
+#[cfg(feature = "ecr")]
+pub use ecr::{AwsKeys, Ecr, EcrConfig, EcrHost};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
 pub use push::{Artifact, Pushed};

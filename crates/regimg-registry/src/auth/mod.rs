@@ -76,6 +76,24 @@ pub trait CredentialSource: Send + Sync {
         &'a self,
         registry: &'a Registry,
     ) -> BoxFuture<'a, Result<Credential, CredentialError>>;
+
+    /// Returns a credential in place of `refused`, which the registry does not take, or does not
+    /// take any more. The same one again means that there is no better.
+    ///
+    /// A source that keeps what it was given should give it up here; the others need not
+    /// implement this: they are simply asked again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`credential`](Self::credential).
+    fn replacement<'a>(
+        &'a self,
+        registry: &'a Registry,
+        refused: &'a Credential,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        let _ = refused;
+        self.credential(registry)
+    }
 }
 
 impl CredentialSource for Credential {
@@ -93,6 +111,14 @@ impl<T: CredentialSource + ?Sized> CredentialSource for Arc<T> {
         registry: &'a Registry,
     ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
         self.as_ref().credential(registry)
+    }
+
+    fn replacement<'a>(
+        &'a self,
+        registry: &'a Registry,
+        refused: &'a Credential,
+    ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
+        self.as_ref().replacement(registry, refused)
     }
 }
 
@@ -142,7 +168,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Reads the same, with or without padding and blanks.
-#[cfg(feature = "docker-config")]
+#[cfg(any(feature = "docker-config", feature = "ecr"))]
 pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0_u32);
@@ -170,7 +196,7 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    #[cfg(feature = "docker-config")]
+    #[cfg(any(feature = "docker-config", feature = "ecr"))]
     #[test]
     fn base64_is_read_as_it_is_written() {
         for length in 0..40_u8 {

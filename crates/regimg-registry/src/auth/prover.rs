@@ -10,7 +10,7 @@ use regimg_core::Registry;
 use super::challenge::{Bearer, Scheme};
 use super::scope::{self, Scope};
 use super::token::{Buyer, Purpose, Token, Tokens};
-use super::{Credential, CredentialSource};
+use super::{Credential, CredentialError, CredentialSource};
 use crate::ping::{self, Endpoint};
 use crate::session::Call;
 use crate::sync::{Flight, lock};
@@ -27,6 +27,8 @@ pub(crate) struct Prover {
     registry: Registry,
     source: Arc<dyn CredentialSource>,
     credential: Flight<Credential>,
+    /// What the registry did not take last, to be replaced by the source.
+    refused: Mutex<Option<Arc<Credential>>>,
     endpoint: Flight<Endpoint>,
     /// What a refused request taught; the answer to `/v2/` is not always the whole truth.
     learned: Mutex<Option<Scheme>>,
@@ -69,6 +71,7 @@ impl Prover {
             registry,
             source,
             credential: Flight::default(),
+            refused: Mutex::default(),
             endpoint: Flight::default(),
             learned: Mutex::default(),
             widened: Mutex::default(),
@@ -220,18 +223,21 @@ impl Prover {
     /// Asks the source again after a refusal; true when it has another credential now, as for
     /// clouds whose passwords last for hours.
     pub(crate) async fn renew(&self, refused: &Arc<Credential>) -> Result<bool, Error> {
+        *lock(&self.refused) = Some(refused.clone());
         self.credential.discard(refused);
         Ok(self.credential().await? != *refused)
     }
 
     pub(crate) async fn credential(&self) -> Result<Arc<Credential>, Error> {
         let (source, registry) = (self.source.clone(), self.registry.clone());
+        let refused = lock(&self.refused).clone();
         let make = move || {
             async move {
-                source.credential(&registry).await.map_err(|error| {
-                    let message = format!("no credential for {}", registry.host());
-                    Error::new(ErrorKind::Credential, message).with_source(error)
-                })
+                let made = match refused.as_deref() {
+                    None => source.credential(&registry).await,
+                    Some(refused) => source.replacement(&registry, refused).await,
+                };
+                made.map_err(|error| no_credential(&registry, error))
             }
             .boxed()
         };
@@ -265,6 +271,18 @@ impl Prover {
             _ => error.with_hint(format!("the credentials given for {host} do not suffice")),
         }
     }
+}
+
+/// Says whose fault it is, with the source's own advice if it has some.
+fn no_credential(registry: &Registry, error: CredentialError) -> Error {
+    let message = format!("no credential for {}", registry.host());
+    let hint = error.downcast_ref::<Error>().and_then(Error::hint);
+    let outer = Error::new(ErrorKind::Credential, message);
+    let outer = match hint {
+        Some(hint) => outer.with_hint(hint.to_owned()),
+        None => outer,
+    };
+    outer.with_source(error)
 }
 
 fn basic_proof(endpoint: &Endpoint, credential: &Credential) -> Result<Proof, Error> {

@@ -2,7 +2,7 @@
 
 pub(crate) mod address;
 mod body;
-mod classify;
+pub(crate) mod classify;
 mod gate;
 mod identity;
 pub(crate) mod limit;
@@ -285,7 +285,7 @@ impl Transport {
     }
 }
 
-fn client(
+pub(crate) fn client(
     config: &Config,
     identity: Option<&ClientIdentity>,
     asked: &Arc<AtomicBool>,

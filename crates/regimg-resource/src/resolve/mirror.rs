@@ -7,6 +7,7 @@ use crate::error::{During, Error, describe, is_local};
 use crate::protocol::{RegistryMirror, Source};
 use crate::report::Reporter;
 
+use super::login::{Located, Login};
 use super::origin::credential;
 use super::{Name, Origin, Patience, field};
 
@@ -25,8 +26,13 @@ impl Origins {
     /// # Errors
     ///
     /// A name, an address or a login that cannot be meant.
-    pub(crate) fn of(source: &Source, name: &Name, patience: Patience) -> Result<Self, Error> {
-        let origin = Origin::of(source, name.repository.clone(), patience)?;
+    pub(crate) fn of(
+        source: &Source,
+        located: &Located,
+        name: &Name,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let origin = Origin::of(source, located, name.repository.clone(), patience)?;
         let mirror = source
             .registry_mirror
             .as_ref()
@@ -96,14 +102,14 @@ fn at_mirror(mirror: &RegistryMirror, origin: &Origin) -> Result<Origin, Error> 
     };
     Ok(Origin {
         repository: Repository::new(registry, &path).during(HOST)?,
-        credential: credential(
+        login: Login::of(credential(
             &mirror.username,
             &mirror.password,
             [
                 "source.registry_mirror.username",
                 "source.registry_mirror.password",
             ],
-        )?,
+        )?),
         plain_http,
         patience: Patience::Mirror,
         ..origin.clone()
@@ -123,8 +129,9 @@ mod tests {
             }),
             ..Source::default()
         };
-        let name = Name::of(&source).map_err(|error| describe(&error))?;
-        let origins = Origins::of(&source, &name, Patience::Step);
+        let name = Name::of(repository).map_err(|error| describe(&error))?;
+        let located = Located::anonymous(repository);
+        let origins = Origins::of(&source, &located, &name, Patience::Step);
         let origins = origins.map_err(|error| describe(&error))?;
         Ok(origins.mirror.map(|mirror| mirror.repository.to_string()))
     }

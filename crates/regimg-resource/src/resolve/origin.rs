@@ -8,6 +8,7 @@ use regimg_registry::{Client, Config, Credential, PlainHttp, RepositoryClient};
 use crate::error::{During, Error};
 use crate::protocol::{MaybeSecret, Source};
 
+use super::login::{Located, Login};
 use super::{Name, Settings, TEST_SILENCE, field};
 
 /// How long a mirror is waited for where the origin would be waited for much longer: who
@@ -32,7 +33,7 @@ const MOST: usize = 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub(crate) repository: Repository,
-    pub(super) credential: Credential,
+    pub(super) login: Login,
     pub(super) plain_http: PlainHttp,
     pub(super) ca_certs: Vec<String>,
     pub(super) limits: Limits,
@@ -63,27 +64,24 @@ impl Origin {
     /// # Errors
     ///
     /// The repository has no name or an illegal one; half of a login is missing.
-    pub(crate) fn to_push_to(source: &Source) -> Result<Self, Error> {
-        let name = Name::of(source)?;
+    pub(crate) fn to_push_to(source: &Source, located: &Located) -> Result<Self, Error> {
+        let name = Name::of(&located.repository)?;
         if name.pinned.is_some() {
             let problem = "names a digest: an image that is yet to be pushed has none";
             return Err(field("source.repository", problem));
         }
-        Self::of(source, name.repository, Patience::Step)
+        Self::of(source, located, name.repository, Patience::Step)
     }
 
     pub(super) fn of(
         source: &Source,
+        located: &Located,
         repository: Repository,
         patience: Patience,
     ) -> Result<Self, Error> {
         Ok(Self {
             repository,
-            credential: credential(
-                &source.username,
-                &source.password,
-                ["source.username", "source.password"],
-            )?,
+            login: located.login.clone(),
             plain_http: if source.insecure {
                 PlainHttp::Allowed
             } else {
@@ -127,7 +125,7 @@ impl Origin {
             config.timeouts.idle = TEST_SILENCE;
         }
         self.patience.limit(&mut config);
-        let client = Client::new(config, self.credential.clone()).during("initialize transport")?;
+        let client = Client::new(config, self.login.source()).during("initialize transport")?;
         Ok(client.repository(&self.repository))
     }
 }

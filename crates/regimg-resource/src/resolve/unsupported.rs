@@ -32,30 +32,10 @@ fn refuse(fields: &[Field]) -> Result<(), Error> {
     }
 }
 
-/// Lists the fields of the clouds' own authentication. The region and the switch come
-/// first: they say most clearly what was wanted.
-fn clouds(source: &Source) -> [Field; 12] {
+/// Lists the fields of the clouds' own authentication. The switch comes first: it says
+/// most clearly what was wanted.
+fn clouds(source: &Source) -> [Field; 4] {
     [
-        ("source.aws_region", !source.aws_region.is_empty()),
-        (
-            "source.aws_access_key_id",
-            !source.aws_access_key_id.is_empty(),
-        ),
-        (
-            "source.aws_secret_access_key",
-            !source.aws_secret_access_key.is_empty(),
-        ),
-        (
-            "source.aws_session_token",
-            !source.aws_session_token.is_empty(),
-        ),
-        (
-            "source.aws_ecr_registry_id",
-            !source.aws_ecr_registry_id.is_empty(),
-        ),
-        ("source.aws_role_arn", !source.aws_role_arn.is_empty()),
-        ("source.aws_role_arns", !source.aws_role_arns.is_empty()),
-        ("source.aws_account_id", !source.aws_account_id.is_empty()),
         ("source.azure_acr", source.azure_acr),
         ("source.azure_client_id", !source.azure_client_id.is_empty()),
         ("source.azure_tenant_id", !source.azure_tenant_id.is_empty()),
