@@ -45,7 +45,7 @@
 //! | Greeting | `GET /v2/` once for each registry, however many ask at one time |
 //! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
 //! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
-//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config` |
+//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from AWS with the feature `ecr` |
 //! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
 //! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |

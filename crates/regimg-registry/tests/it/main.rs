@@ -8,6 +8,8 @@ mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
+#[cfg(feature = "ecr")]
+mod ecr;
 mod events;
 mod limits;
 mod log;
