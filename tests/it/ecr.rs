@@ -5,7 +5,7 @@ use std::path::Path;
 
 use regimg_resource::Command;
 use regimg_tests::aws::{ACCOUNT, Answer, Aws, Operation, REQUEST_ID};
-use regimg_tests::registry::{Auth, Registry};
+use regimg_tests::registry::{Auth, Realm, Registry, UploadLocation};
 use regimg_tests::tls::Authority;
 use regimg_tests::{Artifact, DockerArchive, Image, Proxy};
 use serde_json::{Value, json};
@@ -15,8 +15,6 @@ use crate::driver::{self, Outcome};
 
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const CHINA: &str = "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn";
-const FIPS: &str = "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com";
-const DUAL_STACK: &str = "123456789012.dkr-ecr.eu-west-1.on.aws";
 const PUBLIC: &str = "public.ecr.aws";
 
 const ID: &str = "AKIDEXAMPLE";
@@ -41,9 +39,10 @@ impl Fixture {
 
     fn new(auth: Auth) -> Self {
         let authority = Authority::new();
-        let identity = authority.server(&[HOST, CHINA, FIPS, DUAL_STACK, PUBLIC]);
+        let identity = authority.server(&[HOST, CHINA, PUBLIC]);
         let registry = Registry::builder()
             .tls_with(identity, authority.pem())
+            .upload_location(UploadLocation::Path)
             .start();
         registry.set_auth(auth);
         let proxy = Proxy::to(registry.addr());
@@ -209,16 +208,6 @@ fn the_registry_may_be_named_by_account_or_in_full() {
             HOST,
             "eu-west-1",
         ),
-        (
-            json!({"repository": format!("{FIPS}/app")}),
-            FIPS,
-            "us-gov-west-1",
-        ),
-        (
-            json!({"repository": format!("{DUAL_STACK}/app")}),
-            DUAL_STACK,
-            "eu-west-1",
-        ),
     ];
     for (fields, host, region) in cases {
         let fixture = Fixture::for_tokens_of(ID, region);
@@ -359,7 +348,9 @@ fn a_token_that_the_registry_refuses_is_replaced_once() {
 #[test]
 fn the_public_registry_takes_strangers_and_its_own_tokens() {
     let password = Aws::password(ID, "us-east-1", true);
-    let auth = Auth::bearer().account("AWS", &password).anonymous_pull();
+    let realm = Realm::Url(format!("https://{PUBLIC}/token"));
+    let auth = Auth::bearer().realm(realm).account("AWS", &password);
+    let auth = auth.anonymous_pull();
     let fixture = Fixture::new(auth);
     let image = Image::with_text("one");
     fixture.registry.publish("team/app", "1.0", &image);

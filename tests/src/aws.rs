@@ -246,6 +246,11 @@ async fn handle(
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let id = http::HeaderValue::from_static(REQUEST_ID);
     response.headers_mut().insert("x-amzn-requestid", id);
+    if call.operation == Some(Operation::MetadataToken) {
+        let seconds = http::HeaderValue::from_static("21600");
+        let name = "x-aws-ec2-metadata-token-ttl-seconds";
+        response.headers_mut().insert(name, seconds);
+    }
     Ok(response)
 }
 

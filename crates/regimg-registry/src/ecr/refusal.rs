@@ -36,10 +36,15 @@ pub(super) fn of_call<E>(
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    let code = error.code();
+    let body = error
+        .raw_response()
+        .and_then(|answer| answer.body().bytes());
+    let body = String::from_utf8_lossy(body.unwrap_or_default());
+    let code = error.code().or_else(|| element(&body, "Code"));
     let mut refusal = match (error, code) {
-        (SdkError::ServiceError(_), Some(code)) => {
-            let said = clean(error.message().unwrap_or_default());
+        (SdkError::ServiceError(_) | SdkError::ResponseError(_), Some(code)) => {
+            let said = error.message().or_else(|| element(&body, "Message"));
+            let said = clean(said.unwrap_or_default());
             let said = if said.is_empty() {
                 said
             } else {
@@ -48,7 +53,7 @@ where
             let message = format!("{what}: {}{said}{}", clean(code), request_id(error));
             Error::new(ErrorKind::Credential, message).with_codes([clean(code)])
         }
-        (SdkError::ServiceError(_) | SdkError::ResponseError(_), _) => {
+        (SdkError::ServiceError(_) | SdkError::ResponseError(_), None) => {
             let status = error.raw_response().map(HttpResponse::status);
             let status = status.map_or(0, u16::from);
             let id = request_id(error);
@@ -99,13 +104,13 @@ fn unsent(what: &str, error: &(dyn StdError + 'static)) -> Error {
         None => chain(error),
     };
     let message = format!("{what}: {}", clean(&cause));
-    let hint = find::<Error>(error).and_then(|cause| match cause.kind() {
-        // Its advice is about registries, which are trusted by other means than AWS.
-        ErrorKind::Tls => None,
-        _ => Some(UNREACHABLE),
-    });
     let unsent = Error::new(ErrorKind::Credential, message);
-    unsent.with_hint(hint.unwrap_or(UNTRUSTED))
+    match find::<Error>(error).map(Error::kind) {
+        // The cause's own advice is about registries, which are trusted by other means than AWS.
+        Some(ErrorKind::Tls) => unsent.with_hint(UNTRUSTED),
+        Some(_) => unsent.with_hint(UNREACHABLE),
+        None => unsent,
+    }
 }
 
 const UNTRUSTED: &str = "AWS is trusted by the system's authorities alone; \
@@ -114,6 +119,14 @@ const UNTRUSTED: &str = "AWS is trusted by the system's authorities alone; \
 fn request_id<E>(error: &SdkError<E, HttpResponse>) -> String {
     let id = error.request_id().map(clean);
     id.map_or_else(String::new, |id| format!(" (request id {id})"))
+}
+
+/// Reads an element of a refusal in XML that is not the form of the service that was asked; what
+/// stands in front of the services has a form of its own.
+fn element<'b>(body: &'b str, name: &str) -> Option<&'b str> {
+    let (_, rest) = body.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once('<')?;
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn find<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Option<&'e T> {

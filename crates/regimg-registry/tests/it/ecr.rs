@@ -423,7 +423,7 @@ async fn a_busy_or_broken_aws_is_asked_three_times() {
 #[tokio::test]
 async fn answers_that_are_none_are_errors() {
     let cases = [
-        ("", "of status 200"),
+        ("", "the answer has no token"),
         ("<html>Log in to the network</html>", "of status 200"),
         (r#"{"authorizationData": 5}"#, "of status 200"),
         ("{}", "the answer has no token"),
@@ -619,11 +619,11 @@ async fn endpoints_follow_the_host_and_leave_through_the_proxy() {
         (HOST, "api.ecr.eu-west-1.amazonaws.com:443"),
         (
             "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
-            "ecr-fips.us-east-1.amazonaws.com:443",
+            "api.ecr-fips.us-east-1.amazonaws.com:443",
         ),
         (
             "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
-            "ecr-fips.us-gov-west-1.amazonaws.com:443",
+            "api.ecr-fips.us-gov-west-1.amazonaws.com:443",
         ),
         (
             "123456789012.dkr-ecr.eu-west-1.on.aws",

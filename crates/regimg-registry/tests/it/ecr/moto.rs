@@ -69,22 +69,19 @@ async fn signatures_and_chains_of_roles_are_real() {
     let phase = "error assuming role 'arn:aws:iam::123456789012:role/second': AssumeRole in eu-west-1: AccessDenied: ";
     assert!(error.contains(phase), "{error}");
 
-    // Moto refuses ECR's callers in STS's form, so that only the status is understood.
     let mistaken = (puller.0.clone(), "mistaken".to_owned());
-    for keys in [
-        &stranger,
-        &mistaken,
-        &("AKIAUNKNOWN".to_owned(), "x1234".to_owned()),
+    let unknown = ("AKIAUNKNOWN".to_owned(), "x1234".to_owned());
+    for (keys, code) in [
+        (&stranger, "AccessDenied"),
+        (&mistaken, "SignatureDoesNotMatch"),
+        (&unknown, "InvalidClientTokenId"),
     ] {
-        let error = told(
-            &ask(&Ecr::new(config(&moto, keys)).unwrap(), HOST)
-                .await
-                .unwrap_err(),
-        );
-        assert!(
-            error.contains("status 403") || error.contains("AccessDenied"),
-            "{error}"
-        );
+        let error = ask(&Ecr::new(config(&moto, keys)).unwrap(), HOST)
+            .await
+            .unwrap_err();
+        let text = told(&error);
+        assert!(text.contains(code), "{text}");
+        assert!(error.hint().is_some(), "{text}");
     }
     let mut chain = config(&moto, &mistaken);
     chain.roles = vec!["arn:aws:iam::123456789012:role/first".to_owned()];
