@@ -21,6 +21,9 @@ const ID: &str = "AKIDEXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG";
 const SESSION: &str = "FwoGZXIvYXdzE";
 
+/// Environment variables.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
 /// AWS, and a registry that is all of ECR's to whoever trusts the authority and goes through the
 /// proxy.
 struct Fixture {
@@ -84,7 +87,7 @@ impl Fixture {
     /// Calls the resource, whose every word must be free of secrets.
     fn call_in(
         &self,
-        more: &[(&str, &str)],
+        more: Variables<'_>,
         command: Command,
         request: &Value,
         directory: Option<&Path>,
@@ -265,7 +268,7 @@ fn identities_come_from_roles_and_from_where_the_worker_runs() {
         ("AWS_ACCESS_KEY_ID", "AKIDENV"),
         ("AWS_SECRET_ACCESS_KEY", SECRET),
     ];
-    let cases: [(Value, &[(&str, &str)], &str, usize); 6] = [
+    let cases: [(Value, Variables<'_>, &str, usize); 6] = [
         (
             with("aws_role_arn", json!(role("first"))),
             &[],

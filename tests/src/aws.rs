@@ -1,9 +1,9 @@
 //! A stand-in for Amazon's endpoints: ECR, ECR Public, STS, and what gives containers and machines
 //! an identity.
 //!
-//! It answers every call of any region and identity, until it is told to answer otherwise; the shapes are
-//! those of the services' documentation (JSON 1.1 for ECR, the query protocol for STS, IMDSv2). It does
-//! not verify signatures; moto does.
+//! It answers every call of any region and identity, until it is told to answer otherwise. The shapes
+//! are those of the services' documentation: JSON 1.1 for ECR, the query protocol for STS, version 2 of the
+//! metadata service. It does not verify signatures; moto does.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

