@@ -16,6 +16,11 @@ fuzz_target!(|body: &[u8]| {
     if let Some(life) = fuzzing::token_reply(body) {
         assert!((Duration::from_mins(1)..=Duration::from_hours(24)).contains(&life));
     }
+    if let Some(tags) = fuzzing::tag_page(body) {
+        assert!(tags.iter().all(|tag| !tag.is_empty()));
+        // Each takes two quotation marks at least, and a comma.
+        assert!(tags.len() <= body.len() / 3);
+    }
     if let Ok(text) = std::str::from_utf8(body) {
         let _ = DockerConfig::parse(text);
     }

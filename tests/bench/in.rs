@@ -5,6 +5,7 @@
 //! loopback and over a line of 100 Mbit/s and 20 ms, so the ratios hold on any machine.
 #![expect(clippy::print_stdout, reason = "the figures are what this prints")]
 
+mod images;
 mod measure;
 
 use std::fs;
@@ -26,7 +27,7 @@ const SLOW: (u64, Duration) = (12_500_000, Duration::from_millis(10));
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let usage = "usage: bench-in DIRECTORY IMAGES [NAME...]: the one that holds in, the layouts'";
-    let (Some(programs), Some(images)) = (arguments.next(), arguments.next()) else {
+    let (Some(programs), Some(directory)) = (arguments.next(), arguments.next()) else {
         anyhow::bail!(usage);
     };
     let registry = DockerRegistry::start().context("docker-registry is needed")?;
@@ -36,7 +37,7 @@ fn main() -> Result<()> {
         "image", "line", "way", "wall s", "CPU s", "MiB", "ratio"
     );
     let names: Vec<_> = arguments.collect();
-    for image in layouts(&images, &names)? {
+    for image in images::find(&directory, &names)? {
         let image = Image::push(&registry, &image)?;
         for (line, address) in [("full", registry.addr()), ("slow", link.addr())] {
             let bench = Bench {
@@ -49,18 +50,6 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Finds the images' layouts by what each of them has; of some images if there are names.
-fn layouts(directory: &Path, names: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(directory).with_context(|| directory.display().to_string())?;
-    let paths = entries.map(|entry| Ok(entry?.path()));
-    let mut paths = paths.collect::<Result<Vec<_>>>()?;
-    paths.retain(|path| path.join("index.json").exists());
-    paths.retain(|path| names.is_empty() || names.iter().any(|name| path.ends_with(name)));
-    paths.sort();
-    ensure!(!paths.is_empty(), "{} has no layouts", directory.display());
-    Ok(paths)
 }
 
 /// An image in the registry.

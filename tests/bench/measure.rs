@@ -53,9 +53,14 @@ pub(crate) fn call(program: &Path) -> Command {
 /// Runs a program that must succeed.
 pub(crate) fn measure(command: &mut Command) -> Result<Figures> {
     let errors = tempfile::NamedTempFile::new()?;
+    measure_with_log(command, errors.path())
+}
+
+/// Runs a program that must succeed, and keeps what it says on stderr in a file.
+pub(crate) fn measure_with_log(command: &mut Command, log: &Path) -> Result<Figures> {
     let before = children_time()?;
     let started = Instant::now();
-    let mut child = command.stderr(errors.reopen()?).spawn()?;
+    let mut child = command.stderr(fs::File::create(log)?).spawn()?;
     let process = child.id();
     let (running, ended) = mpsc::channel();
     let watching = thread::spawn(move || watch(process, &ended));
@@ -66,7 +71,7 @@ pub(crate) fn measure(command: &mut Command) -> Result<Figures> {
         status.success(),
         "{}: {}",
         command.get_program().display(),
-        fs::read_to_string(errors.path())?
+        fs::read_to_string(log)?
     );
     let peak = watching.join().ok().context("nobody watched the memory")?;
     Ok(Figures {

@@ -6,30 +6,27 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this prints")]
 
 mod content;
+mod curl;
 mod measure;
+mod ways;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use regimg_tests::registry::Registry;
 use regimg_tests::{DockerRegistry, Image, Peer};
 use tempfile::TempDir;
 
 use content::Content;
+use curl::{BLOBS_AT_ONCE, Curl};
 use measure::{Figures, call, measure};
-
-/// How often everything runs; the median counts.
-const RUNS: usize = 3;
+use ways::{RUNS, Way, compare, mebibytes, ratio};
 
 /// Look-ups, and how many of them the client has under way at one time.
 const HEADS: u32 = 500;
 const HEADS_AT_ONCE: u32 = 16;
-
-/// Blobs that the client has under way at one time.
-const BLOBS_AT_ONCE: &str = "4";
 
 /// How much longer than ideal the look-ups may take, and than curl and sha256sum the blobs.
 const HEADS_TARGET: f64 = 1.5;
@@ -44,7 +41,7 @@ fn main() -> Result<()> {
         .context("usage: bench-registry TRANSFER, the client's example program")?;
     let programs = Programs {
         transfer: PathBuf::from(transfer),
-        curl: Peer::find("curl").context("curl is needed")?,
+        curl: Curl::find()?,
         skopeo: Peer::find("skopeo"),
     };
     println!("median of {RUNS} runs; ratio: how much longer ours takes");
@@ -68,84 +65,8 @@ fn main() -> Result<()> {
 
 struct Programs {
     transfer: PathBuf,
-    curl: Peer,
+    curl: Curl,
     skopeo: Option<Peer>,
-}
-
-impl Programs {
-    fn curl(&self) -> Command {
-        let mut curl = call(self.curl.path());
-        // Over HTTP/2 curl 7.88 and this registry end most of hundreds of look-ups with a
-        // protocol error.
-        curl.args(["--silent", "--fail", "--globoff", "--http1.1"]);
-        curl
-    }
-
-    /// Calls curl for many addresses side by side.
-    fn curls(&self, at_once: &str) -> Command {
-        let mut curl = self.curl();
-        curl.args([
-            "--parallel",
-            "--parallel-immediate",
-            "--parallel-max",
-            at_once,
-        ]);
-        curl
-    }
-}
-
-/// A way to do what is measured.
-struct Way<'a> {
-    name: &'static str,
-    run: Box<dyn Fn() -> Result<Figures> + 'a>,
-}
-
-impl<'a> Way<'a> {
-    fn new(name: &'static str, run: impl Fn() -> Result<Figures> + 'a) -> Self {
-        let run = Box::new(run);
-        Self { name, run }
-    }
-}
-
-/// Runs all ways in turn, ours first, and prints what they took; returns it as well.
-fn compare(title: &str, ways: &[Way<'_>]) -> Result<Vec<Figures>> {
-    let mut runs = vec![Vec::new(); ways.len()];
-    for _ in 0..RUNS {
-        for (way, runs) in ways.iter().zip(&mut runs) {
-            let figures = (way.run)().with_context(|| format!("{title}: {}", way.name))?;
-            runs.push(figures);
-        }
-    }
-    let medians: Vec<Figures> = runs.iter().map(|runs| median(runs)).collect();
-    println!(
-        "\n{title:26} {:>8} {:>8} {:>8} {:>7}",
-        "wall s", "CPU s", "MiB", "ratio"
-    );
-    for (way, figures) in ways.iter().zip(&medians) {
-        println!(
-            "  {:24} {:>8.2} {:>8.2} {:>8.1} {:>6.2}x",
-            way.name,
-            figures.wall.as_secs_f64(),
-            figures.cpu.as_secs_f64(),
-            mebibytes(figures.peak),
-            ratio(medians[0].wall, figures.wall),
-        );
-    }
-    Ok(medians)
-}
-
-/// Takes the middle of each time, and the most memory of any run.
-fn median(runs: &[Figures]) -> Figures {
-    let middle = |time: fn(&Figures) -> Duration| {
-        let mut times: Vec<Duration> = runs.iter().map(time).collect();
-        times.sort();
-        times[times.len() / 2]
-    };
-    Figures {
-        wall: middle(|run| run.wall),
-        cpu: middle(|run| run.cpu),
-        peak: runs.iter().map(|run| run.peak).max().unwrap_or_default(),
-    }
 }
 
 /// Says whether ours keeps to its targets.
@@ -162,15 +83,6 @@ fn judge(ours: &Figures, what: &str, least: Duration, target: f64) {
 
 fn verdict(is_met: bool) -> &'static str {
     if is_met { "met" } else { "missed" }
-}
-
-fn ratio(ours: Duration, other: Duration) -> f64 {
-    ours.as_secs_f64() / other.as_secs_f64()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "one digit is printed")]
-fn mebibytes(kibibytes: u64) -> f64 {
-    kibibytes as f64 / 1024.0
 }
 
 /// What look-ups go over.
@@ -212,7 +124,7 @@ fn look_up(programs: &Programs, latency: Duration, line: Line) -> Result<()> {
         measure(heads.args(&tags))
     });
     let curl = Way::new("curl, HTTP/1.1", || {
-        let mut heads = programs.curls(&HEADS_AT_ONCE.to_string());
+        let mut heads = programs.curl.many(&HEADS_AT_ONCE.to_string());
         if let Some(authority) = &authority {
             heads.arg("--cacert").arg(authority);
         }
@@ -248,12 +160,9 @@ impl Blobs<'_> {
         configuration.arg("push");
         configuration.arg(format!("{}/seed", self.registry.host()));
         measure(configuration.arg(self.content.configuration()))?;
-        let mut manifest = self.programs.curl();
-        manifest.arg("--upload-file").arg(self.content.manifest());
-        manifest.arg("--header");
-        manifest.arg(format!("Content-Type: {}", content::MANIFEST));
         let address = format!("http://{}/v2/seed/manifests/latest", self.registry.host());
-        measure(manifest.arg(address))?;
+        let curl = &self.programs.curl;
+        curl.tag(&address, content::MANIFEST, &self.content.manifest())?;
         Ok(())
     }
 
@@ -317,7 +226,7 @@ impl Blobs<'_> {
 
     fn curl_down(&self) -> Result<Figures> {
         let place = TempDir::new()?;
-        let mut fetch = self.programs.curls(BLOBS_AT_ONCE);
+        let mut fetch = self.programs.curl.many(BLOBS_AT_ONCE);
         for hex in self.content.blobs() {
             fetch.arg("--output").arg(place.path().join(hex));
             fetch.arg(self.blob_address(hex));
@@ -343,36 +252,12 @@ impl Blobs<'_> {
         measure(pipe.arg(place.path().join(hex)).arg(hex))
     }
 
-    /// Opens all uploads, and finishes each by the one request that sends the blob.
     fn curl_up(&self, repository: &str) -> Result<Figures> {
         let hash = self.hash(self.content.directory())?;
-        let place = TempDir::new()?;
-        let list = place.path().join("locations");
-        let mut open = self.programs.curls(BLOBS_AT_ONCE);
-        open.args(["--request", "POST", "--data", ""]);
-        open.args(["--write-out", "%header{location}\\n"]);
-        let uploads = format!(
-            "http://{}/v2/{repository}/blobs/uploads/",
-            self.registry.host()
-        );
-        open.args(self.content.files().map(|_| &uploads));
-        let opened = measure(open.stdout(File::create(&list)?))?;
-
-        let locations = fs::read_to_string(list)?;
-        let mut send = self.programs.curls(BLOBS_AT_ONCE);
-        send.args(["--header", "Content-Type: application/octet-stream"]);
-        let mut count = 0;
-        let files = self.content.blobs().iter().zip(self.content.files());
-        for ((hex, file), location) in files.zip(locations.lines()) {
-            send.arg("--upload-file").arg(file);
-            send.arg(format!("{location}&digest=sha256:{hex}"));
-            count += 1;
-        }
-        ensure!(
-            count == self.content.blobs().len(),
-            "an upload has no place"
-        );
-        Ok(hash.then(opened).then(measure(&mut send)?))
+        let blobs = self.content.blobs().iter().cloned();
+        let blobs: Vec<_> = blobs.zip(self.content.files()).collect();
+        let curl = &self.programs.curl;
+        Ok(hash.then(curl.upload(&self.registry.host(), repository, &blobs)?))
     }
 
     fn skopeo_down(&self, skopeo: &Peer) -> Result<Figures> {

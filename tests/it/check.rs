@@ -249,7 +249,7 @@ fn a_source_that_cannot_be_meant_is_refused_by_its_field() {
         ),
         (
             json!({"repository": "app", "tag": "1", "azure_acr": true}),
-            "source.azure_acr",
+            "source.repository: names no registry of Azure's",
         ),
         (
             json!({"repository": "app", "tag": "1", "registry_mirror": {"host": "a b"}}),

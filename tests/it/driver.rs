@@ -1,9 +1,11 @@
 //! Calls the resource as Concourse does, in this process or as a program.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use regimg_resource::{Captured, Command, Invocation, run};
-use regimg_tests::process::Process;
+use regimg_tests::process::{Finished, Process};
 use serde_json::Value;
 
 /// How a call ended and what it wrote.
@@ -15,9 +17,20 @@ pub(crate) struct Outcome {
     pub(crate) stdout: String,
     /// Standard error.
     pub(crate) stderr: String,
+    /// The most memory that the program held, in bytes; none of a call in this process.
+    pub(crate) peak: Option<u64>,
 }
 
 impl Outcome {
+    fn of(finished: &Finished) -> Self {
+        Self {
+            code: finished.status.code().expect("it was not killed"),
+            stdout: finished.stdout_text(),
+            stderr: finished.stderr_text(),
+            peak: Some(finished.peak),
+        }
+    }
+
     /// Returns the answer of a call that must have succeeded.
     #[track_caller]
     pub(crate) fn answer(&self) -> Value {
@@ -54,6 +67,29 @@ pub(crate) fn put(request: &Value, source: &Path) -> Outcome {
     call(Command::Put, &request.to_string(), Some(source))
 }
 
+/// Calls `in` as a user without privileges; none where that cannot be: a process that runs
+/// as root and the resource in itself cannot give it up for one call alone.
+pub(crate) fn get_unprivileged(request: &Value, destination: &Path) -> Option<Outcome> {
+    if !rustix::process::geteuid().is_root() {
+        return Some(get(request, destination));
+    }
+    let programs = installed()?;
+    // Where the programs are may be out of the user's reach, as root's home is.
+    let reachable = tempfile::tempdir().expect("a directory");
+    let program = reachable.path().join("in");
+    std::fs::copy(programs.join("in"), &program).expect("a copy");
+    for path in [reachable.path(), &program] {
+        std::fs::set_permissions(path, Permissions::from_mode(0o755)).expect("its owner's right");
+    }
+    std::os::unix::fs::chown(destination, Some(NOBODY), Some(NOBODY)).expect("root's right");
+    let process = Process::new(program).arg(destination).user(NOBODY);
+    let finished = process.env("TEST", "true").input(request.to_string()).run();
+    Some(Outcome::of(&finished.expect("the program starts")))
+}
+
+/// The user whom nothing belongs to.
+const NOBODY: u32 = 65_534;
+
 /// Calls a command with any text on stdin.
 pub(crate) fn call(command: Command, stdin: &str, directory: Option<&Path>) -> Outcome {
     call_in(&[], command, stdin, directory)
@@ -71,6 +107,11 @@ pub(crate) fn call_in(
         Some(programs) => call_program(&programs, &environment, command, stdin, directory),
         None => call_here(&environment, command, stdin, directory),
     }
+}
+
+/// Says whether the cases run against installed programs.
+pub(crate) fn is_program() -> bool {
+    installed().is_some()
 }
 
 #[expect(
@@ -101,6 +142,7 @@ fn call_here(
         code: exit.code().into(),
         stdout: String::from_utf8(stdout).expect("stdout is UTF-8"),
         stderr: stderr.text(),
+        peak: None,
     }
 }
 
@@ -123,9 +165,5 @@ fn call_program(
         .input(stdin)
         .run()
         .expect("the program starts");
-    Outcome {
-        code: finished.status.code().expect("it was not killed"),
-        stdout: finished.stdout_text(),
-        stderr: finished.stderr_text(),
-    }
+    Outcome::of(&finished)
 }

@@ -503,6 +503,10 @@ fn fields_that_cannot_be_meant_are_refused_by_name() {
             "source.aws_account_id: is another account than the 123456789012 of source.repository",
         ),
         (
+            with("azure_acr", json!(true)),
+            "source.azure_acr: is given together with source.aws_region",
+        ),
+        (
             json!({"repository": "", "aws_region": "eu-west-1"}),
             "source.repository: is missing",
         ),

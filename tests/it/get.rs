@@ -141,9 +141,9 @@ fn what_is_not_supported_is_refused_by_name() {
             "source.aws_role_arn",
         ),
         (
-            json!({"azure_tenant_id": "x"}),
+            json!({"azure_client_secret": "x"}),
             json!({}),
-            "source.azure_tenant_id",
+            "source.azure_client_secret: is given without source.azure_acr",
         ),
     ];
     for (mut source, params, expected) in cases {

@@ -12,6 +12,8 @@ mod driver;
 mod ecr;
 mod get;
 mod hub;
+mod login;
+mod pages;
 mod peers;
 mod protocol;
 mod put;

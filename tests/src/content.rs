@@ -1,4 +1,4 @@
-//! Bytes of a blob: in memory, or in a file when there are many of them.
+//! Bytes of a blob: in memory, in a file when there are many of them, or made on the fly.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -11,6 +11,10 @@ use bytes::Bytes;
 /// More bytes than this go to a file, so that a large image does not fill the memory.
 const MEMORY_LIMIT: usize = 1 << 20;
 
+/// The length of the pattern of [`Content::repeated`]: a prime number, so that it falls into step
+/// with no other.
+const REPEATED: u64 = 1_048_573;
+
 /// A cheaply cloned, immutable run of bytes.
 #[derive(Clone, Debug)]
 pub struct Content(Kind);
@@ -18,7 +22,15 @@ pub struct Content(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Memory(Bytes),
-    File { file: Arc<File>, length: u64 },
+    File {
+        file: Arc<File>,
+        length: u64,
+    },
+    /// `pattern` over and over.
+    Repeated {
+        pattern: Bytes,
+        length: u64,
+    },
 }
 
 impl Content {
@@ -28,6 +40,19 @@ impl Content {
     /// When the file cannot be opened.
     pub fn from_file(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::of_file(File::open(path)?)
+    }
+
+    /// Makes `length` bytes on the fly, for blobs larger than memory and disk should hold. No two
+    /// pieces of 64 KiB that follow each other are the same, nor any shifted by a little.
+    pub fn repeated(length: u64) -> Self {
+        let mut state = 1_u32;
+        let pattern = (0..REPEATED).map(|_| {
+            // Numbers of a linear congruential generator (Numerical Recipes, section 7.1).
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        });
+        let pattern = pattern.collect::<Vec<u8>>().into();
+        Self(Kind::Repeated { pattern, length })
     }
 
     fn of_file(file: File) -> io::Result<Self> {
@@ -40,7 +65,7 @@ impl Content {
     pub fn len(&self) -> u64 {
         match &self.0 {
             Kind::Memory(bytes) => bytes.len() as u64,
-            Kind::File { length, .. } => *length,
+            Kind::File { length, .. } | Kind::Repeated { length, .. } => *length,
         }
     }
 
@@ -66,6 +91,12 @@ impl Content {
                 buffer.truncate(count);
                 Ok(buffer.into())
             }
+            Kind::Repeated { pattern, length } => {
+                let left = usize::try_from(length.saturating_sub(offset)).unwrap_or(usize::MAX);
+                let start = usize::try_from(offset % REPEATED).unwrap_or_default();
+                let count = limit.min(left).min(pattern.len() - start);
+                Ok(pattern.slice(start..start + count))
+            }
         }
     }
 
@@ -84,7 +115,7 @@ impl Content {
     pub fn bytes(&self) -> Bytes {
         match &self.0 {
             Kind::Memory(bytes) => bytes.clone(),
-            Kind::File { .. } => {
+            Kind::File { .. } | Kind::Repeated { .. } => {
                 let mut bytes = Vec::new();
                 self.reader()
                     .read_to_end(&mut bytes)
@@ -171,6 +202,30 @@ mod tests {
             let spilled = matches!(content.0, Kind::File { .. });
             assert_eq!(spilled, size > MEMORY_LIMIT);
         }
+    }
+
+    #[test]
+    fn repeated_bytes_are_the_same_wherever_reading_begins() {
+        let length = 2 * REPEATED + 10;
+        let content = Content::repeated(length);
+        assert_eq!(content.len(), length);
+        let whole = content.bytes();
+        assert_eq!(whole.len() as u64, length);
+        for offset in [
+            0,
+            1,
+            65_536,
+            REPEATED - 1,
+            REPEATED,
+            2 * REPEATED,
+            length - 1,
+        ] {
+            let at = usize::try_from(offset).unwrap();
+            let got = content.read_at(offset, 1000).unwrap();
+            assert!(!got.is_empty() && whole[at..].starts_with(&got), "{offset}");
+        }
+        assert!(content.read_at(length, 1).unwrap().is_empty());
+        assert_ne!(whole[..65_536], whole[65_536..131_072]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Runs a program with a clean environment, an input and a deadline.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub struct Process {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
+    user: Option<u32>,
     input: Vec<u8>,
     deadline: Duration,
 }
@@ -43,6 +45,9 @@ pub struct Finished {
     pub timed_out: bool,
     /// How long it ran.
     pub elapsed: Duration,
+    /// The most memory that it was seen to hold (`VmHWM` of proc(5)), in bytes. It is looked at
+    /// all the time, so what is missed is what was added in the last hundredth of a second.
+    pub peak: u64,
 }
 
 impl Finished {
@@ -76,6 +81,7 @@ impl Process {
             arguments: Vec::new(),
             environment: Vec::new(),
             directory: None,
+            user: None,
             input: Vec::new(),
             deadline: Duration::from_mins(1),
         }
@@ -111,6 +117,14 @@ impl Process {
     #[must_use]
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
+        self
+    }
+
+    /// Runs it as another user and the group of the same number, without further groups,
+    /// which only root can.
+    #[must_use]
+    pub fn user(mut self, user: u32) -> Self {
+        self.user = Some(user);
         self
     }
 
@@ -155,6 +169,7 @@ impl Process {
             stderr,
             started,
             deadline: self.deadline,
+            peak: 0,
         })
     }
 
@@ -168,6 +183,9 @@ impl Process {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
+        }
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
         }
         // A group of its own, so that what it starts can be ended with it.
         command.process_group(0);
@@ -192,6 +210,7 @@ pub struct Running {
     stderr: Option<JoinHandle<Vec<u8>>>,
     started: Instant,
     deadline: Duration,
+    peak: u64,
 }
 
 impl Running {
@@ -240,12 +259,14 @@ impl Running {
             stderr,
             timed_out,
             elapsed,
+            peak: self.peak,
         })
     }
 
     fn wait(&mut self) -> io::Result<(ExitStatus, bool)> {
         let mut pause = Duration::from_micros(200);
         loop {
+            self.peak = self.peak.max(memory(self.child.id()));
             if let Some(status) = self.child.try_wait()? {
                 return Ok((status, false));
             }
@@ -276,6 +297,14 @@ impl Drop for Running {
     }
 }
 
+/// Returns the most memory that a process has held, in bytes; nothing if it has ended.
+fn memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.unwrap_or_default() * 1024
+}
+
 fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -301,6 +330,21 @@ mod tests {
 
     fn shell(script: &str) -> Process {
         Process::new("/bin/sh").args(["-c", script])
+    }
+
+    #[test]
+    fn memory_is_that_of_the_program() {
+        let held = |bytes: &str| {
+            let script = format!("x=$(head -c {bytes} /dev/zero | tr '\\0' x); sleep 0.1");
+            shell(&script)
+                .env("PATH", "/usr/bin:/bin")
+                .run()
+                .unwrap()
+                .peak
+        };
+        let (little, much) = (held("1"), held("20000000"));
+        assert!(little > 0 && little < 20_000_000, "{little} bytes");
+        assert!(much > 20_000_000, "{much} bytes");
     }
 
     #[test]

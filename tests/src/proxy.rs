@@ -42,28 +42,48 @@ pub struct Proxied {
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
-    /// The value of `Proxy-Authorization` that is required.
-    required: Option<String>,
+    conduct: Conduct,
     requests: Mutex<Vec<Proxied>>,
+}
+
+/// What a proxy does with a request.
+#[derive(Debug)]
+enum Conduct {
+    /// Leads it to `target`, if `Proxy-Authorization` has the `required` value.
+    Lead {
+        target: SocketAddr,
+        required: Option<String>,
+    },
+    /// Sends these bytes, whatever is asked, and hangs up.
+    Say(Vec<u8>),
 }
 
 impl Proxy {
     /// Starts a proxy whose connections all go to `target`.
     pub fn to(target: SocketAddr) -> Self {
-        Self::start(target, None)
+        Self::start(Conduct::Lead {
+            target,
+            required: None,
+        })
+    }
+
+    /// Starts a proxy that leads nowhere: it sends these bytes to whoever asks, and hangs up.
+    pub fn saying(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::start(Conduct::Say(bytes.into()))
     }
 
     /// Starts a proxy that answers 407 unless `Proxy-Authorization` has this value.
     pub fn with_authorization(target: SocketAddr, value: &str) -> Self {
-        Self::start(target, Some(value.to_owned()))
+        Self::start(Conduct::Lead {
+            target,
+            required: Some(value.to_owned()),
+        })
     }
 
-    fn start(target: SocketAddr, required: Option<String>) -> Self {
+    fn start(conduct: Conduct) -> Self {
         let (listener, address) = bind();
         let shared = Arc::new(Shared {
-            target,
-            required,
+            conduct,
             requests: Mutex::default(),
         });
         let background = Background::start("proxy");
@@ -117,23 +137,26 @@ async fn relay(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let method = words.next().unwrap_or_default().to_owned();
     let target = words.next().unwrap_or_default().to_owned();
     let authorization = header(&head, "proxy-authorization").map(str::to_owned);
-    let allowed = shared.required.is_none() || shared.required == authorization;
     let request = Proxied {
         method: method.clone(),
         target: target.clone(),
-        authorization,
+        authorization: authorization.clone(),
     };
     shared
         .requests
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .push(request);
-    if !allowed {
+    let (address, required) = match &shared.conduct {
+        Conduct::Lead { target, required } => (target, required),
+        Conduct::Say(bytes) => return client.write_all(bytes).await,
+    };
+    if required.is_some() && *required != authorization {
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"proxy\"\r\n\
                        Content-Length: 0\r\nConnection: close\r\n\r\n";
         return client.write_all(refusal.as_bytes()).await;
     }
-    let mut server = TcpStream::connect(shared.target).await?;
+    let mut server = TcpStream::connect(address).await?;
     if method == "CONNECT" {
         client
             .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")

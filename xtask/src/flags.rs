@@ -39,6 +39,16 @@ xflags::xflags! {
                 /// The images to fetch; all of them if none is named.
                 repeated names: String
             }
+            /// Push images to docker-registry on loopback, for the first and for the second
+            /// time, with one layer new, and as an archive whose layers are not compressed,
+            /// side by side with skopeo and curl.
+            cmd out {
+                /// The directory of `cargo xtask images`; target/images if not given. What
+                /// is missing there is built.
+                optional --images directory: PathBuf
+                /// The images to push; all of them if none is named.
+                repeated names: String
+            }
             /// Look up, download and upload with the registry client alone, side by side
             /// with curl, sha256sum and skopeo.
             cmd registry {}

@@ -30,8 +30,9 @@ pub struct Config {
     /// When everything has to be done; what is not fails with
     /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline). Dropping a future ends what it does as well.
     pub deadline: Option<Instant>,
-    /// Requests under way at one time to one registry, transfers of blobs not counted. After a
-    /// complaint (429, 503, a cut, silence) it is half as many, and more again step by step.
+    /// Requests under way at one time to one registry, small blobs that are read as a whole among
+    /// them and transfers not. After a complaint (429, 503, a cut, silence) it is half as many, and
+    /// more again step by step.
     pub max_requests: usize,
     /// Blobs under way at one time to or from one registry, fewer after a complaint likewise.
     pub max_transfers: usize,
@@ -39,6 +40,9 @@ pub struct Config {
     pub tag_page_size: u32,
     /// Pages after which a tag list is given up as endless.
     pub max_tag_pages: usize,
+    /// Tags after which [`RepositoryClient::tags`](crate::RepositoryClient::tags) gives up, repeated ones
+    /// counted; and after as many bytes as that many of the longest tags have.
+    pub max_tags: usize,
     /// Bytes after which a manifest is refused. Registries accept at least 4 MiB
     /// ([distribution-spec, "Pushing Manifests"](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests)).
     pub max_manifest_bytes: u64,
@@ -62,6 +66,7 @@ impl Default for Config {
             max_transfers: 4,
             tag_page_size: 1000,
             max_tag_pages: 10_000,
+            max_tags: 500_000,
             max_manifest_bytes: 4 << 20,
             clock: Arc::new(SystemClock),
         }
@@ -133,7 +138,8 @@ pub struct Timeouts {
     pub https_probe: Duration,
     /// From the last byte sent until the head of the response.
     pub first_byte: Duration,
-    /// Between two pieces of a body, in either direction.
+    /// Between two pieces of a body, in either direction. An answer also counts as silent that
+    /// brings less than 1 KiB a second while it is waited for this long.
     pub idle: Duration,
     /// From the end of an upload until the registry has taken the blob over.
     pub commit: Duration,

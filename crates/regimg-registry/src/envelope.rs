@@ -5,10 +5,13 @@ use serde_json::Value;
 /// Characters of a message that are repeated to a person.
 const LONGEST_MESSAGE: usize = 400;
 
+/// Codes of one answer that are kept.
+const MOST_CODES: usize = 16;
+
 /// The readable part of an answer's body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Envelope {
-    /// `MANIFEST_UNKNOWN` and the like, in the order given.
+    /// `MANIFEST_UNKNOWN` and the like, in the order given; the first few.
     pub(crate) codes: Vec<String>,
     /// Empty when the body says nothing to a person.
     pub(crate) message: String,
@@ -48,13 +51,13 @@ fn enveloped(errors: &[Value]) -> Envelope {
             .filter(|code| !code.is_empty())
     };
     let mut messages: Vec<String> = Vec::new();
-    for message in errors.iter().filter_map(message) {
+    for message in errors.iter().filter_map(message).take(MOST_CODES) {
         if !messages.contains(&message) {
             messages.push(message);
         }
     }
     Envelope {
-        codes: errors.iter().filter_map(code).collect(),
+        codes: errors.iter().filter_map(code).take(MOST_CODES).collect(),
         message: clean(&messages.join("; ")),
     }
 }

@@ -30,6 +30,7 @@ struct Inner {
     attempts: u32,
     hint: Option<String>,
     retry_after: Option<Duration>,
+    is_known: bool,
     patience: Option<Patience>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -100,6 +101,7 @@ impl Error {
             attempts: 0,
             hint: None,
             retry_after: None,
+            is_known: false,
             patience: None,
             source: None,
         }))
@@ -149,9 +151,15 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+    /// Says how long the host asked to wait, and whether that is known from another answer.
+    pub(crate) fn with_retry_after(mut self, wait: Option<Duration>, is_known: bool) -> Self {
         self.0.retry_after = wait;
+        self.0.is_known = is_known;
         self
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.is_known
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -163,6 +171,17 @@ impl Error {
     #[cfg(feature = "ecr")]
     pub(crate) fn with_codes(mut self, codes: impl Into<Vec<String>>) -> Self {
         self.0.codes = codes.into();
+        self
+    }
+
+    /// Names the proxy that an answer came through, or is of.
+    pub(crate) fn through(mut self, proxy: Option<&str>) -> Self {
+        let Some(proxy) = proxy else { return self };
+        if self.0.status == Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED) {
+            self.0.host = format!("the proxy {proxy}");
+            return self.with_hint("the proxy wants a user name and a password, in its URL");
+        }
+        self.0.host = format!("{} through the proxy {proxy}", self.0.host);
         self
     }
 

@@ -31,6 +31,11 @@ pub fn token_reply(body: &[u8]) -> Option<Duration> {
     reply::parse(body).ok().map(|reply| reply.life)
 }
 
+/// Reads a page of a tag list.
+pub fn tag_page(body: &[u8]) -> Option<Vec<String>> {
+    crate::tags::read(body).ok()
+}
+
 /// Reads `Retry-After` on a given day.
 pub fn retry_after(value: &str, today: SystemTime) -> Option<Duration> {
     retry::retry_after(value, today)

@@ -1,5 +1,7 @@
 //! From a name to the image for one platform.
 
+use std::collections::HashSet;
+
 use regimg_core::{
     Descriptor, Identifier, Index, Manifest, ParseManifestErrorKind, Platform, RawManifest,
 };
@@ -62,10 +64,13 @@ impl RepositoryClient {
             };
             depth += 1;
             let candidates = index.candidates(platform);
+            // By their place in the index, since a hostile one has tens of thousands of entries.
+            let place = |entry: &Descriptor| std::ptr::from_ref(entry).addr();
+            let fit: HashSet<usize> = candidates.iter().map(|entry| place(entry)).collect();
             unfit.extend(
                 index
                     .images()
-                    .filter(|entry| !candidates.contains(entry))
+                    .filter(|entry| !fit.contains(&place(entry)))
                     .cloned(),
             );
             waiting.extend(

@@ -44,8 +44,9 @@
 //! | Client certificate | to the registry and the token server it names, see [`ClientIdentity`] |
 //! | Greeting | `GET /v2/` once for each registry, however many ask at one time |
 //! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
+//! | `realm` | an absolute address, `https` unless the registry itself is reached by `http`; a relative one is refused, for what it is relative to is nowhere laid down |
 //! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
-//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from AWS with the feature `ecr` |
+//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from AWS with the feature `ecr`, from Azure with the feature `acr` |
 //! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
 //! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |
@@ -56,7 +57,7 @@
 //! | Indexes | the best entry for a platform, over indexes within indexes; the error lists what there is |
 //! | Docker schema 1 | its digest can be looked up; as an image it is refused |
 //! | Blobs | resumed by `Range` and `If-Range`; the last piece comes after the digest was found right |
-//! | `206`, `200`, `416` to a range | checked to begin where it must; the beginning left out; asked for without a range |
+//! | `206`, `200`, `416` to a range | checked to begin where it must, and followed by the next when it is short; the beginning left out; asked for without a range |
 //! | `Link` | followed as it stands, on the same origin; circles end |
 //! | Referrers | the API, or the tag that stands in for it; a refusal is not "none" |
 //! | Uploads | `HEAD`, mount, `POST`, one `PATCH`, `PUT`; resumed by the upload's status; chunks after 413; ended by `DELETE` when given up |
@@ -94,19 +95,22 @@
 //!
 //! # Events
 //!
-//! Through [`tracing`]: `WARN` for each wait and for a rate limit that runs out, `DEBUG` for each
-//! request. Neither holds a secret.
+//! Through [`tracing`]: `WARN` for each wait, but once where a busy host holds everybody back, and for a
+//! rate limit that runs out; `DEBUG` for each
+//! request. None holds a secret.
 //!
 //! # Limits
 //!
-//! Manifests of 4 MiB, 8 indexes within indexes, 10 000 pages of tags, 16 requests and 4
-//! transfers at one time: all but the second are fields of [`Config`]. No blob is held in memory.
+//! Manifests of 4 MiB, 8 indexes within indexes, 10 000 pages of tags, 500 000 tags in one list,
+//! 16 requests and 4 transfers at one time: all but the second are fields of [`Config`]. A page of tags
+//! has at most 8 MiB and 262 144 tags. No blob is held in memory.
 //! A client lives in one tokio runtime with timers and I/O enabled.
 //!
 //! # Features
 //!
 //! | Feature | Adds |
 //! | --- | --- |
+//! | `acr` | `Acr`, which logs in to Azure Container Registry; off by default |
 //! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
 //! | `ecr` | `Ecr`, a source of credentials for Amazon's registries, with AWS's own libraries; off by default |
 //!
@@ -118,12 +122,15 @@ mod config;
 mod blob;
 mod client;
 mod image;
+mod json;
 mod manifest;
 mod push;
 mod referrers;
 mod repository;
 mod tags;
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
 #[cfg(feature = "docker-config")]
 mod docker_config;
@@ -144,6 +151,8 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 
+#[cfg(feature = "acr")]
+pub use acr::{Acr, AcrConfig, AzureCloud, AzureIdentity, FederatedToken, ManagedIdentity};
 pub use auth::{Credential, CredentialError, CredentialSource};
 pub use blob::{BlobOutcome, BlobReader, BlobSource};
 pub use client::Client;

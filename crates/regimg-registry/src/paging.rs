@@ -1,6 +1,8 @@
 //! Lists that come in pages, each naming the next one in `Link`.
 
 use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 
 use http::HeaderMap;
 use url::Url;
@@ -15,7 +17,10 @@ pub(crate) struct Pages {
     what: &'static str,
     limit: usize,
     next: Option<Url>,
-    seen: HashSet<Url>,
+    /// Hashes of the addresses so far, which a registry could make very long. It does not know the
+    /// key, so two of the same hash are the same address for all practical purposes.
+    seen: HashSet<u64>,
+    key: RandomState,
 }
 
 impl Pages {
@@ -26,6 +31,7 @@ impl Pages {
             limit,
             next: Some(first),
             seen: HashSet::new(),
+            key: RandomState::new(),
         }
     }
 
@@ -39,7 +45,7 @@ impl Pages {
         let Some(url) = &self.next else {
             return Ok(None);
         };
-        if self.seen.contains(url) {
+        if self.seen.contains(&self.key.hash_one(url)) {
             return Err(self.error(url, "goes in circles"));
         }
         if self.seen.len() >= self.limit {
@@ -56,7 +62,8 @@ impl Pages {
     ///
     /// [`ErrorKind::Refused`] when that is elsewhere.
     pub(crate) fn learn(&mut self, headers: &HeaderMap, from: &Url) -> Result<(), Error> {
-        self.seen.extend(self.next.take());
+        self.seen
+            .extend(self.next.take().map(|url| self.key.hash_one(url)));
         let Some(target) = link::next(headers) else {
             return Ok(());
         };

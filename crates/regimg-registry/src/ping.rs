@@ -66,10 +66,7 @@ async fn either(transport: &Transport, registry: &Registry) -> Result<Endpoint, 
         }
         Ok(Ok(endpoint)) => return Ok(endpoint),
         Ok(Err(error)) => error,
-        Err(_) => Error::new(
-            ErrorKind::Connect,
-            format!("{} does not answer by https", registry.host()),
-        ),
+        Err(_) => transport.unanswered(&address(registry, "https")?),
     };
     debug!(error = chain(&refused), "no https, trying http");
     plain(transport, registry)

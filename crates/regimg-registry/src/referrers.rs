@@ -11,6 +11,9 @@ use crate::session::{Answer, Call, Lane};
 use crate::transport::address;
 use crate::{Error, ErrorKind, RepositoryClient};
 
+/// Bytes of all pages of one list: a hundred thousand referrers.
+const LIST_LIMIT: usize = 64 << 20;
+
 impl RepositoryClient {
     /// Lists the manifests whose `subject` is this digest: signatures, bills of materials and the
     /// like, of one artifact type or of all.
@@ -21,7 +24,7 @@ impl RepositoryClient {
     ///
     /// # Errors
     ///
-    /// Every refusal that does not mean that the API is missing; that nothing refers to the
+    /// [`ErrorKind::TooLarge`] for a list of more than 64 MiB, and every refusal that does not mean that the API is missing; that nothing refers to the
     /// manifest is no error.
     pub async fn referrers(
         &self,
@@ -54,7 +57,7 @@ impl RepositoryClient {
         }
         let config = self.session().transport().config();
         let mut pages = Pages::new("list of referrers", config.max_tag_pages, url);
-        let mut listed = Vec::new();
+        let (mut listed, mut bytes) = (Vec::new(), 0);
         while let Some(url) = pages.next()? {
             let answer = match self.page(url).await {
                 Err(error) if is_unknown_api(&error) => return Ok(None),
@@ -62,6 +65,13 @@ impl RepositoryClient {
             };
             if !is_index(&answer) {
                 return Ok(None);
+            }
+            bytes += answer.body.len();
+            if bytes > LIST_LIMIT {
+                let host = address::authority(&answer.url);
+                let message =
+                    format!("the list of referrers of {host} is longer than {LIST_LIMIT} bytes");
+                return Err(Error::new(ErrorKind::TooLarge, message).at(&answer.url));
             }
             listed.extend(read(&answer)?.manifests);
             pages.learn(&answer.headers, &answer.url)?;

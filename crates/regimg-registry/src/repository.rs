@@ -10,6 +10,11 @@ use url::Url;
 use crate::session::Session;
 use crate::{Error, ErrorKind, RateLimit, TagPages};
 
+/// Bytes of the longest tag that the
+/// [specification](https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests)
+/// allows.
+const LONGEST_TAG: usize = 128;
+
 /// Reads and writes one repository. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct RepositoryClient {
@@ -39,15 +44,23 @@ impl RepositoryClient {
     ///
     /// # Errors
     ///
-    /// As [`TagPages::next`]; whether nothing was ever pushed is told by
-    /// [`Error::is_new_repository`].
+    /// As [`TagPages::next`], and [`ErrorKind::TooLarge`] when there are more than
+    /// [`Config::max_tags`](crate::Config::max_tags); [`tag_pages`](Self::tag_pages) has no such limit.
+    /// Whether nothing was ever pushed is told by [`Error::is_new_repository`].
     pub async fn tags(&self) -> Result<Vec<String>, Error> {
+        let most = self.session.transport().config().max_tags;
         let mut pages = self.tag_pages();
-        let (mut tags, mut seen) = (Vec::new(), HashSet::new());
+        let (mut tags, mut bytes) = (Vec::new(), 0);
         while let Some(page) = pages.next().await? {
-            tags.extend(page.into_iter().filter(|tag| seen.insert(tag.clone())));
+            bytes += page.iter().map(String::len).sum::<usize>();
+            if tags.len() + page.len() > most || bytes > most.saturating_mul(LONGEST_TAG) {
+                let host = self.session.registry().host();
+                let message = format!("the tag list of {host} has more than {most} tags");
+                return Err(Error::new(ErrorKind::TooLarge, message));
+            }
+            tags.extend(page);
         }
-        Ok(tags)
+        Ok(unique(tags))
     }
 
     /// Returns how many requests the registry will still answer, as it said last; `None` before
@@ -76,6 +89,16 @@ impl RepositoryClient {
                 .with_source(error)
         })
     }
+}
+
+/// Leaves every tag out that came before.
+fn unique(mut tags: Vec<String>) -> Vec<String> {
+    let mut seen = HashSet::with_capacity(tags.len());
+    let is_new: Vec<bool> = tags.iter().map(|tag| seen.insert(tag.as_str())).collect();
+    drop(seen);
+    let mut is_new = is_new.into_iter();
+    tags.retain(|_| is_new.next().unwrap_or(true));
+    tags
 }
 
 impl fmt::Debug for RepositoryClient {

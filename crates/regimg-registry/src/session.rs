@@ -94,6 +94,11 @@ impl Session {
         self.transfers.place().await
     }
 
+    /// Waits for one of the places among the requests, for a transfer that is no longer than one.
+    pub(crate) async fn short_transfer(&self) -> Place {
+        self.requests.place().await
+    }
+
     /// Returns the lock that whoever pushes this blob holds meanwhile.
     pub(crate) fn turn(&self, path: &str, digest: &Digest) -> Arc<tokio::sync::Mutex<()>> {
         let key = format!("{path}@{digest}");

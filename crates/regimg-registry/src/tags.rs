@@ -5,20 +5,27 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+#[cfg(doc)]
+use crate::ErrorKind;
 use crate::auth::scope::Scope;
+use crate::json::{Object, Texts};
 use crate::paging::Pages;
 use crate::session::{Call, Lane};
-use crate::transport::address;
-use crate::{Error, ErrorKind, RepositoryClient};
+use crate::{Error, RepositoryClient, json};
 
-/// Bytes of one page: 1000 tags of 128 characters take a quarter of a megabyte, and there are
-/// registries that ignore the page size.
-const PAGE_LIMIT: u64 = 64 << 20;
+/// Bytes of one page. A thousand tags of 128 characters take 140 kB; there are registries that
+/// ignore the page size and send everything at once, which is a hundred thousand tags of ordinary
+/// length here.
+const PAGE_LIMIT: u64 = 8 << 20;
+
+/// Tags of one page: one of a single letter takes 4 bytes on the way and 50 here.
+const PAGE_TAGS: usize = 1 << 18;
 
 #[derive(Deserialize)]
 struct Wire {
     /// `null` in a repository whose tags were all deleted.
-    tags: Option<Vec<String>>,
+    #[serde(default)]
+    tags: Texts<PAGE_TAGS>,
 }
 
 /// The pages of a tag list, fetched as they are asked for.
@@ -51,7 +58,8 @@ impl TagPages {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] when there is no such repository, [`ErrorKind::Protocol`] when the
-    /// pages go in circles or do not end, [`ErrorKind::Refused`] when one is on another host.
+    /// pages go in circles, do not end, or are not understood, [`ErrorKind::Refused`] when one is on
+    /// another host, [`ErrorKind::TooLarge`] when one has more than 8 MiB.
     pub async fn next(&mut self) -> Result<Option<Vec<String>>, Error> {
         let repository = self.repository.clone();
         let next = repository.session().in_time(self.go_on()).await;
@@ -102,13 +110,14 @@ async fn fetch(
         lane: Lane::Request,
     };
     let answer = session.read(&call, &[StatusCode::OK], PAGE_LIMIT).await?;
-    let page: Wire = serde_json::from_slice(&answer.body).map_err(|error| {
-        let host = address::authority(&answer.url);
-        let message = format!("the tag list of {host} is not understood");
-        Error::new(ErrorKind::Protocol, message)
-            .at(&answer.url)
-            .with_source(error)
-    })?;
+    let tags = read(&answer.body)
+        .map_err(|error| json::not_understood("tag list", &answer.url, &error))?;
     pages.learn(&answer.headers, &answer.url)?;
-    Ok(page.tags.unwrap_or_default())
+    Ok(tags)
+}
+
+/// Reads one page.
+pub(crate) fn read(body: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+    let Object(page) = serde_json::from_slice::<Object<Wire>>(body)?;
+    Ok(page.tags.0)
 }

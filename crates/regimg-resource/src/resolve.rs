@@ -1,10 +1,13 @@
 //! From the flat `source` of a request to something to talk to.
 
 mod aws;
+mod azure;
+mod located;
 mod login;
 mod mirror;
 mod name;
 mod origin;
+mod tls;
 mod unsupported;
 
 use std::collections::HashMap;
@@ -12,16 +15,16 @@ use std::fmt;
 use std::time::Duration;
 
 use regimg_core::{Platform, Tag};
-use regimg_registry::Proxy;
+use regimg_registry::{Helpers, Proxy};
 
 use crate::error::{During, Error};
 use crate::protocol::{PlatformSpec, Source};
 
-pub(crate) use login::Located;
+pub(crate) use located::Located;
 pub(crate) use mirror::Origins;
 pub(crate) use name::{Name, Pinned};
 pub(crate) use origin::{Origin, Patience};
-pub(crate) use unsupported::{refuse_for_check, refuse_for_get, refuse_for_put};
+pub(crate) use unsupported::refuse_for_put;
 
 /// First wait between two tries when the environment says `TEST=true`. Compat: what
 /// upstream's suite sets so that it need not wait.
@@ -37,6 +40,9 @@ pub(crate) struct Settings {
     retry_interval: Option<Duration>,
     proxy: Proxy,
     aws: AwsVariables,
+    azure: azure::Environment,
+    /// None where nothing says in which directories programs are.
+    helpers: Option<Helpers>,
 }
 
 /// What the AWS libraries may know of the environment: whatever they read there is named so,
@@ -68,6 +74,8 @@ impl Settings {
             retry_interval: is_test.then_some(TEST_RETRY_INTERVAL),
             proxy: proxy.during("reading the environment")?,
             aws: AwsVariables(aws.map(owned).collect()),
+            azure: azure::Environment::of(variables),
+            helpers: login::helpers(variables),
         })
     }
 

@@ -57,7 +57,7 @@ pub async fn apply_async(
         spawn_blocking(move || apply_all([Chunks::new(receiver)], &root, &options, &mut progress));
     pass_on(layer, sender).await;
     match work.await {
-        Ok(outcome) => outcome.map_err(Error::of_the_only_layer),
+        Ok(outcome) => outcome.map_err(Error::without_layer),
         Err(error) => Err(Error::source(
             "unpacking has ended",
             io::Error::other(error),

@@ -69,6 +69,13 @@ impl Error {
         self.0.call
     }
 
+    /// Forgets the layer, for callers who know a better name for it than its number.
+    #[must_use]
+    pub fn without_layer(mut self) -> Self {
+        self.0.layer = None;
+        self
+    }
+
     fn new(
         kind: ErrorKind,
         message: impl Into<Cow<'static, str>>,
@@ -113,13 +120,6 @@ impl Error {
     /// Names the entry, unless a more precise one has been named.
     pub(crate) fn at(mut self, path: &[u8]) -> Self {
         self.0.path.get_or_insert_with(|| path.to_owned());
-        self
-    }
-
-    /// Forgets the number of a layer that is the only one.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn of_the_only_layer(mut self) -> Self {
-        self.0.layer = None;
         self
     }
 

@@ -71,6 +71,7 @@ mod path;
 mod proc;
 mod remove;
 mod walk;
+mod xattrs;
 
 mod ahead;
 #[cfg(feature = "tokio")]

@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, RawMode, XattrFlags, chmodat, lsetxattr};
+use rustix::fs::{AtFlags, CWD, Mode, RawMode, XattrFlags, chmodat, lremovexattr, lsetxattr};
 use rustix::io::Errno;
 
 use crate::error::{Calling, Refused};
@@ -23,7 +23,20 @@ pub(crate) fn set_xattr(
     xattr: &[u8],
     value: &[u8],
 ) -> Result<(), Errno> {
+    lsetxattr(path(directory, name), xattr, value, XattrFlags::empty())
+}
+
+/// Removes an extended attribute of what stands in a directory, a link itself if it is one.
+pub(crate) fn remove_xattr(
+    directory: BorrowedFd<'_>,
+    name: &[u8],
+    xattr: &[u8],
+) -> Result<(), Errno> {
+    lremovexattr(path(directory, name), xattr)
+}
+
+fn path(directory: BorrowedFd<'_>, name: &[u8]) -> Vec<u8> {
     let mut path = format!("/proc/self/fd/{}/", directory.as_raw_fd()).into_bytes();
     path.extend_from_slice(name);
-    lsetxattr(path, xattr, value, XattrFlags::empty())
+    path
 }

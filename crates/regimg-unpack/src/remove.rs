@@ -2,7 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Access, AtFlags, Dir, FileType, Mode, OFlags, accessat, fstat, openat, unlinkat};
+use rustix::fs::{
+    Access, AtFlags, Dir, FileType, Mode, OFlags, accessat, fstat, openat, statat, unlinkat,
+};
 use rustix::io::Errno;
 
 use crate::error::{Calling, Refused};
@@ -17,6 +19,9 @@ pub(crate) fn file(parent: BorrowedFd<'_>, name: &[u8]) -> Result<(), Errno> {
 /// What must stay, by the directory that it is in and its name.
 pub(crate) trait Keep {
     fn keeps(&self, directory: Id, name: &[u8]) -> bool;
+
+    /// Hears of a directory that would have gone, had there not been something in it to keep.
+    fn stays(&mut self, parent: Id, name: &[u8], directory: BorrowedFd<'_>) -> Result<(), Refused>;
 }
 
 /// Nothing stays.
@@ -25,6 +30,11 @@ pub(crate) struct Nothing;
 impl Keep for Nothing {
     fn keeps(&self, _: Id, _: &[u8]) -> bool {
         false
+    }
+
+    /// Somebody has made something in it since it was emptied.
+    fn stays(&mut self, _: Id, _: &[u8], _: BorrowedFd<'_>) -> Result<(), Refused> {
+        Err(Errno::NOTEMPTY).calling("unlinkat")
     }
 }
 
@@ -36,15 +46,15 @@ struct Level {
     pending: Vec<Vec<u8>>,
 }
 
-/// Removes what stands at a name: a tree, or what `keep` lets go of it. Directories that
-/// keep something stay.
+/// Removes what stands at a name: a tree, or what `keep` lets go of it. Directories with
+/// something to keep stay, and `keep` is told.
 ///
 /// However deep a tree is, one directory is open at a time; the way up is checked to lead to
 /// where the way down began, should somebody move directories meanwhile.
 pub(crate) fn anything(
     parent: BorrowedFd<'_>,
     name: &[u8],
-    keep: &impl Keep,
+    keep: &mut impl Keep,
 ) -> Result<(), Refused> {
     match file(parent, name) {
         Err(Errno::ISDIR) => {}
@@ -65,7 +75,7 @@ pub(crate) fn anything(
 }
 
 /// Removes what a directory holds, or what `keep` lets go of it; the directory stays.
-pub(crate) fn children(directory: BorrowedFd<'_>, keep: &impl Keep) -> Result<(), Refused> {
+pub(crate) fn children(directory: BorrowedFd<'_>, keep: &mut impl Keep) -> Result<(), Refused> {
     let here = openat(directory, c".", READ, Mode::empty()).calling("openat")?;
     let mut removal = Removal {
         keep,
@@ -86,7 +96,7 @@ const READ: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 struct Removal<'k, K> {
-    keep: &'k K,
+    keep: &'k mut K,
     levels: Vec<Level>,
     here: OwnedFd,
 }
@@ -117,18 +127,14 @@ impl<K: Keep> Removal<'_, K> {
             if name == b"." || name == b".." {
                 continue;
             }
-            match entry.file_type() {
-                FileType::Directory => pending.push(name.to_owned()),
-                _ if self.keep.keeps(id, name) => {}
-                _ => files.push(name.to_owned()),
+            if is_directory(self.here.as_fd(), name, entry.file_type())? {
+                pending.push(name.to_owned());
+            } else if !self.keep.keeps(id, name) {
+                files.push(name.to_owned());
             }
         }
         for name in files {
-            match file(self.here.as_fd(), &name) {
-                // A file system that does not tell types in its listings.
-                Err(Errno::ISDIR) => pending.push(name),
-                outcome => outcome.calling("unlinkat")?,
-            }
+            file(self.here.as_fd(), &name).calling("unlinkat")?;
         }
         Ok(Level { id, name, pending })
     }
@@ -142,14 +148,28 @@ impl<K: Keep> Removal<'_, K> {
         if id(&parent)? != above.id {
             return Err(Errno::STALE).calling("openat");
         }
-        self.here = parent;
+        let directory = std::mem::replace(&mut self.here, parent);
         if self.keep.keeps(above.id, &done.name) {
             return Ok(());
         }
         match unlinkat(&self.here, done.name.as_slice(), AtFlags::REMOVEDIR) {
-            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(()),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => {
+                self.keep.stays(above.id, &done.name, directory.as_fd())
+            }
             outcome => outcome.calling("unlinkat"),
         }
+    }
+}
+
+/// Tells whether an entry of a listing is a directory. Some file systems do not say: then the
+/// entry is asked, since one that has to stay may have something in it that has to go.
+fn is_directory(parent: BorrowedFd<'_>, name: &[u8], listed: FileType) -> Result<bool, Refused> {
+    if listed != FileType::Unknown {
+        return Ok(listed == FileType::Directory);
+    }
+    match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => Ok(FileType::from_raw_mode(stat.st_mode) == FileType::Directory),
+        refused => refused.map(|_| false).calling("fstatat"),
     }
 }
 
@@ -172,4 +192,34 @@ fn open(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
     let path = openat(parent, name, PATH, Mode::empty()).calling("openat")?;
     open_up(path.as_fd(), &fstat(&path).calling("fstat")?)?;
     openat(parent, name, READ, Mode::empty()).calling("openat")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::FileType;
+
+    use super::is_directory;
+
+    /// As a file system without types in its listings has them, XFS of old or some of FUSE's.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test makes what it looks at")]
+    fn what_a_listing_does_not_say_is_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        fs::create_dir(path.join("directory")).unwrap();
+        fs::write(path.join("file"), "").unwrap();
+        symlink("directory", path.join("link")).unwrap();
+        let parent = File::open(path).unwrap();
+        for (name, expected) in [("directory", true), ("file", false), ("link", false)] {
+            let is_directory =
+                |listed| is_directory(parent.as_fd(), name.as_bytes(), listed).unwrap();
+            assert_eq!(is_directory(FileType::Unknown), expected, "{name}");
+            assert!(is_directory(FileType::Directory), "a listing is believed");
+        }
+        assert!(is_directory(parent.as_fd(), b"gone", FileType::Unknown).is_err());
+    }
 }

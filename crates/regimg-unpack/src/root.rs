@@ -10,6 +10,7 @@ use crate::error::{Calling, Doing, Error, Refused};
 use crate::names::Names;
 use crate::remove;
 use crate::walk::{Missing, Walk, Walked, open_up};
+use crate::xattrs;
 
 /// A directory to apply layers to.
 ///
@@ -93,7 +94,7 @@ impl Root {
     pub fn clear(&self) -> Result<(), Error> {
         let cleared = || {
             open_up(self.as_fd(), &fstat(&self.directory).calling("fstat")?)?;
-            remove::children(self.as_fd(), &remove::Nothing)
+            remove::children(self.as_fd(), &mut remove::Nothing)
         };
         cleared().doing("cannot clear the root")
     }
@@ -200,16 +201,24 @@ pub(crate) struct Directory {
     pub(crate) id: Id,
     /// The group that new files in it may inherit.
     pub(crate) gid: u32,
+    /// Whether they inherit an access control list.
+    pub(crate) hands_down_acls: bool,
 }
 
 impl Directory {
     pub(crate) fn of(fd: OwnedFd) -> Result<(Self, Stat), Refused> {
+        let hands_down_acls = xattrs::hands_down_acls(fd.as_fd())?;
+        Self::with(fd, hands_down_acls)
+    }
+
+    pub(crate) fn with(fd: OwnedFd, hands_down_acls: bool) -> Result<(Self, Stat), Refused> {
         let stat = fstat(&fd).calling("fstat")?;
         Ok((
             Self {
                 fd,
                 id: Id::of(&stat),
                 gid: stat.st_gid,
+                hands_down_acls,
             },
             stat,
         ))

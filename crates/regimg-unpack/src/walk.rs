@@ -14,6 +14,7 @@ use crate::names::{Name, Names};
 use crate::proc;
 use crate::remove;
 use crate::root::{Access, Id, Root};
+use crate::xattrs;
 
 /// Links followed before a path is called a loop, as the kernel counts.
 const LINKS: usize = 40;
@@ -240,17 +241,24 @@ fn open(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
     openat(directory, name, flags, Mode::empty()).calling("openat")
 }
 
-/// Makes a directory of mode 0755 that belongs to whoever unpacks, whatever the umask and
-/// the directory above say.
 fn make(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
     mkdirat(parent, name, Mode::RWXU).calling("mkdirat")?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let directory = openat(parent, name, flags, Mode::empty()).calling("openat")?;
-    if fstat(&directory).calling("fstat")?.st_gid != getegid().as_raw() {
-        fchown(&directory, Some(geteuid()), Some(getegid())).calling("fchown")?;
-    }
-    fchmod(&directory, Mode::from_raw_mode(0o755)).calling("fchmod")?;
+    make_plain(directory.as_fd())?;
     Ok(directory)
+}
+
+/// Makes a directory what it is when no entry says what it should be: of mode 0755, of
+/// whoever unpacks, without extended attributes, whatever the umask, the directory above or
+/// an older layer say.
+pub(crate) fn make_plain(directory: BorrowedFd<'_>) -> Result<(), Refused> {
+    let stat = fstat(directory).calling("fstat")?;
+    if (stat.st_uid, stat.st_gid) != (geteuid().as_raw(), getegid().as_raw()) {
+        fchown(directory, Some(geteuid()), Some(getegid())).calling("fchown")?;
+    }
+    xattrs::remove_others(directory, |_| false)?;
+    fchmod(directory, Mode::from_raw_mode(0o755)).calling("fchmod")
 }
 
 /// Gives the owner full access to a directory of their own. Returns whether it changed.

@@ -145,10 +145,12 @@ fn a_proxy_that_refuses_is_named() {
     let proxy = Proxy::with_authorization("127.0.0.1:1".parse().unwrap(), "Basic nobody knows");
     let request =
         json!({"source": {"repository": "registry.example.com/app", "tag": "1"}}).to_string();
-    let url = proxy.url();
-    let message =
-        driver::call_in(&[("HTTPS_PROXY", &url)], Command::Check, &request, None).failure();
-    assert!(message.contains("proxy"), "{message}");
+    let url = proxy.url().replace("://", "://mole:whiskers@");
+    let outcome = driver::call_in(&[("HTTPS_PROXY", &url)], Command::Check, &request, None);
+    let message = outcome.failure();
+    let named = format!("registry.example.com through the proxy {}", proxy.addr());
+    assert!(message.contains(&named), "{message}");
+    assert!(!outcome.stderr.contains("whiskers"), "{}", outcome.stderr);
 }
 
 #[test]

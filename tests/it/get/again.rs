@@ -1,6 +1,7 @@
 //! `in` in a directory that was used before, or that cannot be used.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use regimg_tests::registry::{Fault, Match, Registry};
@@ -96,17 +97,75 @@ fn a_step_that_fails_leaves_no_result_of_another() {
     }
 }
 
+/// An image may say that not even the owner writes to its root, which holds back everybody
+/// but root from giving the directory another place.
+#[test]
+fn a_root_that_its_owner_may_not_write_to_comes_and_goes() {
+    let registry = Registry::start();
+    let image = Image::builder()
+        .layer(Layer::parse(
+            "dir . 0555\nfile a \"a\"\ndir d 0555\nfile d/b \"b\"",
+        ))
+        .build();
+    registry.publish("app", "latest", &image);
+    let directory = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let request = request(&registry, "app", &image, json!({}));
+        let Some(outcome) = driver::get_unprivileged(&request, directory.path()) else {
+            skipped("needs an installed resource where it is root's");
+            return;
+        };
+        outcome.answer();
+        let root = directory.path().join("rootfs");
+        let mode = fs::metadata(&root).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o555);
+        assert_eq!(read(root.join("d/b")), "b");
+    }
+    let request = request(&registry, "app", &image, json!({"skip_download": true}));
+    let outcome = driver::get_unprivileged(&request, directory.path());
+    outcome.expect("as before").answer();
+    assert_eq!(names(directory.path()), ["digest", "repository", "tag"]);
+}
+
+/// As a person in a shell names it. The directory that this process works in is nobody's to
+/// change, so the way leads from there.
+#[test]
+fn a_relative_destination_is_one() {
+    let registry = Registry::start();
+    let depth = std::env::current_dir().unwrap().components().count() - 1;
+    for format in FORMATS {
+        let directory = tempfile::tempdir().unwrap();
+        let up = "../".repeat(depth);
+        let absolute = directory.path().strip_prefix("/").unwrap();
+        let relative = Path::new(&up).join(absolute);
+        fs::create_dir(directory.path().join(".regimg-killed")).unwrap();
+        for text in ["first", "second"] {
+            let params = json!({"format": format});
+            fetch(&registry, &image(text), params, &relative).answer();
+        }
+        let hidden = names(directory.path());
+        assert!(
+            !hidden.iter().any(|name| name.starts_with('.')),
+            "{hidden:?}"
+        );
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test has no other way to say so"
+)]
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
+
 /// A file system of its own, which only root can mount.
 struct Mounted<'a>(&'a Path);
 
 impl<'a> Mounted<'a> {
-    #[expect(
-        clippy::print_stderr,
-        reason = "a skipped test has no other way to say so"
-    )]
     fn new(directory: &'a Path, options: &str) -> Option<Self> {
         if !geteuid().is_root() {
-            eprintln!("skipped: mounting takes root");
+            skipped("mounting takes root");
             return None;
         }
         let mount = Process::new("/bin/mount")
@@ -114,7 +173,7 @@ impl<'a> Mounted<'a> {
             .arg(directory);
         let finished = mount.run().unwrap();
         if !finished.status.success() {
-            eprintln!("skipped: {}", finished.stderr_text());
+            skipped(&finished.stderr_text());
             return None;
         }
         Some(Self(directory))

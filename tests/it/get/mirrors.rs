@@ -1,5 +1,7 @@
 //! `in` by way of a mirror of Docker Hub, which a proxy stands in for.
 
+use std::time::Duration;
+
 use regimg_resource::Command;
 use regimg_tests::registry::{Auth, Fault, Match, Registry};
 use regimg_tests::tls::Authority;
@@ -106,7 +108,7 @@ fn a_mirror_that_fails_is_left_for_the_origin() {
         format!("/v2/library/app/blobs/{digest}")
     };
     let everything = |_: &Fixture| "/v2/*".to_owned();
-    let cases: [(&str, Target, Fault); 12] = [
+    let cases: [(&str, Target, Fault); 13] = [
         ("does not have it", manifest, Fault::status(404)),
         ("lies about the manifest", manifest, Fault::corrupt_at(5)),
         ("lies about the configuration", config, Fault::corrupt_at(5)),
@@ -120,6 +122,7 @@ fn a_mirror_that_fails_is_left_for_the_origin() {
         ("lies about the last layer", small, Fault::corrupt_at(30)),
         ("sends less", small, Fault::truncate(20)),
         ("falls silent", large, Fault::stall_at(100_000)),
+        ("drips", large, Fault::pace(1, Duration::from_millis(20))),
         ("breaks off and breaks off", large, Fault::cut_at(10)),
         ("is busy", everything, Fault::status(429)),
         (

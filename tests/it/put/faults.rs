@@ -1,6 +1,6 @@
 //! `out` when the registry or the network misbehaves.
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use regimg_tests::registry::{Auth, Ending, Fault, Match, Registry, UploadLocation};
 use regimg_tests::{ArchiveLayers, Image, Layer};
 use serde_json::json;
@@ -101,23 +101,61 @@ fn uploads_may_be_anywhere() {
     }
 }
 
-#[test]
-fn a_body_that_is_too_large_is_sent_in_pieces() {
-    let registry = Registry::start();
-    let large = Image::builder()
-        .docker()
-        .layer(Layer::parse("file large random=9000000"))
-        .build();
+/// Pushes a layer whose first request is told that it is too large, and returns the sizes of
+/// the pieces that it then came in.
+#[track_caller]
+fn pieces_after_413(registry: &Registry, bytes: u64) -> Vec<u64> {
+    let layer = Layer::parse(&format!("file large random={bytes}"));
+    let image = Image::builder().docker().layer(layer).build();
+    // Nothing but the layer is left to be sent.
+    registry.put_blob("app", image.config());
     registry.fault(Match::patch(PATCH).once(), Fault::status(413));
-    push(&registry, &archive(&large, ArchiveLayers::Stored)).answer();
-    let layer = large.layers()[0];
+    push(registry, &archive(&image, ArchiveLayers::Stored)).answer();
+    let layer = image.layers()[0];
     let arrived = registry.blob("app", layer.digest()).unwrap();
     assert!(arrived.bytes() == layer.content().bytes());
+    let requests = registry.requests();
+    let accepted = requests.iter().filter(|request| {
+        request.method == Method::PATCH && request.status == Some(StatusCode::ACCEPTED)
+    });
+    accepted.map(|request| request.received).collect()
+}
+
+#[test]
+fn a_body_that_is_too_large_is_sent_in_pieces() {
+    let pieces = pieces_after_413(&Registry::start(), 9_000_000);
+    assert!(pieces.len() > 1, "{pieces:?}");
+}
+
+#[test]
+fn pieces_are_as_large_as_the_registry_wants_them() {
+    let least = 10 << 20;
+    let registry = Registry::builder().minimal_chunk(least).start();
+    let pieces = pieces_after_413(&registry, 24_000_000);
+    let (_, but_the_last) = pieces.split_last().unwrap();
+    assert!(!but_the_last.is_empty(), "{pieces:?}");
     assert!(
-        registry.count("PATCH", "/v2/app/") >= 3,
-        "{}",
-        registry.transcript()
+        but_the_last.iter().all(|piece| *piece >= least),
+        "{pieces:?}"
     );
+}
+
+/// An upload's address may lead to a store elsewhere, but not into the worker's own network.
+#[test]
+fn uploads_do_not_go_to_private_addresses() {
+    for address in ["http://169.254.169.254/up?x=1", "http://10.0.0.1:1/up?x=1"] {
+        let registry = Registry::start();
+        registry.fault(
+            Match::post("/v2/app/blobs/uploads/*"),
+            Fault::answer().header("Location", address),
+        );
+        let outcome = push(&registry, &archive(&image(), ArchiveLayers::Stored));
+        let failure = outcome.failure();
+        let host = address.split('/').nth(2).unwrap();
+        assert!(failure.contains(host), "{failure}");
+        assert!(failure.contains("private network"), "{failure}");
+        assert!(registry.tags("app").is_empty());
+    }
 }
 
 #[test]

@@ -296,9 +296,9 @@ fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
             "cannot authenticate with ECR: there can be no AWS region \"r\"",
         ),
         (
-            json!({"tag": "1", "azure_acr": true}),
+            json!({"tag": "1", "azure_acr": true, "aws_region": "r"}),
             json!({}),
-            "source.azure_acr is not supported",
+            "could not resolve repository: source.azure_acr: is given together with",
         ),
     ];
     for (source, params, problem) in cases {

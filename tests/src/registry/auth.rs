@@ -27,6 +27,7 @@ pub struct Auth {
     pub(super) identity_token: Option<String>,
     pub(super) fixed_token: Option<String>,
     pub(super) signer: Option<Signer>,
+    pub(super) first_scope_only: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +84,7 @@ impl Auth {
             identity_token: None,
             fixed_token: None,
             signer: None,
+            first_scope_only: false,
         }
     }
 
@@ -185,6 +187,13 @@ impl Auth {
     #[must_use]
     pub fn registry_token(mut self, token: &str) -> Self {
         self.fixed_token = Some(token.to_owned());
+        self
+    }
+
+    /// Lets the token service read the first of several scopes only, as some do.
+    #[must_use]
+    pub fn first_scope_only(mut self) -> Self {
+        self.first_scope_only = true;
         self
     }
 

@@ -27,7 +27,7 @@ impl Cut {
     pub(super) fn of(ending: Ending) -> Self {
         match ending {
             Ending::Stream(code) => Self(Some(h2::Reason::from(code).into())),
-            Ending::Close | Ending::Reset => Self(None),
+            Ending::Close | Ending::Reset | Ending::GoAway(_) => Self(None),
         }
     }
 }
@@ -90,6 +90,7 @@ impl RequestBody {
             bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
             self.position += bytes.len() as u64;
             self.entry.received(if stop { bytes.len() } else { came });
+            self.entry.form(&bytes);
             if !bytes.is_empty() {
                 return Ok(Some(bytes));
             }
@@ -237,7 +238,7 @@ impl Sender {
             Stop::Stall(None) => std::future::pending().await,
             Stop::End(ending) => {
                 self.connection.flush(self.version).await;
-                return Err(self.connection.cut(ending));
+                return Err(self.connection.cut(self.version, ending).await);
             }
         }
         Ok(())

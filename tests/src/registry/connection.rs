@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
@@ -24,6 +24,8 @@ const RESET: u8 = 2;
 const HANGING_UP: u8 = 3;
 /// Reading finds the end.
 const HUNG_UP: u8 = 4;
+/// HTTP/2 says goodbye, and then the end is found.
+const GOING_AWAY: u8 = 5;
 
 /// What the answers on a connection share with its socket.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Connection {
     leaving: Notify,
     /// Who waits for the client to send something.
     reader: Mutex<Option<Waker>>,
+    /// The error code of GOAWAY.
+    goodbye: AtomicU32,
 }
 
 impl Connection {
@@ -50,6 +54,7 @@ impl Connection {
             flushed: Notify::new(),
             leaving: Notify::new(),
             reader: Mutex::new(None),
+            goodbye: AtomicU32::new(0),
         })
     }
 
@@ -81,13 +86,26 @@ impl Connection {
     }
 
     /// Ends the connection as soon as its socket is touched again, and gives what ends the stream at once.
-    pub(super) fn cut(&self, ending: Ending) -> Cut {
+    pub(super) async fn cut(&self, version: Version, ending: Ending) -> Cut {
         match ending {
-            Ending::Close => self.state.store(CLOSED, Ordering::SeqCst),
+            Ending::GoAway(code) if version == Version::HTTP_2 => {
+                self.goodbye.store(code, Ordering::SeqCst);
+                self.state.store(GOING_AWAY, Ordering::SeqCst);
+                self.wake();
+                // An error of the stream would be told before.
+                std::future::pending::<()>().await;
+            }
+            Ending::Close | Ending::GoAway(_) => self.state.store(CLOSED, Ordering::SeqCst),
             Ending::Reset => self.state.store(RESET, Ordering::SeqCst),
             Ending::Stream(_) => {}
         }
         Cut::of(ending)
+    }
+
+    fn wake(&self) {
+        if let Some(reader) = lock(&self.reader).take() {
+            reader.wake();
+        }
     }
 
     /// Closes the connection once the answer that is complete now has been flushed.
@@ -101,8 +119,8 @@ impl Connection {
         let hung_up =
             self.state
                 .compare_exchange(HANGING_UP, HUNG_UP, Ordering::SeqCst, Ordering::SeqCst);
-        if let (Ok(_), Some(reader)) = (hung_up, lock(&self.reader).take()) {
-            reader.wake();
+        if hung_up.is_ok() {
+            self.wake();
         }
     }
 
@@ -180,6 +198,77 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.connection.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+/// What HTTP is spoken on, above TLS, so that GOAWAY can be slipped in between two frames.
+#[derive(Debug)]
+pub(super) struct Speaker<S> {
+    stream: S,
+    connection: Arc<Connection>,
+    /// What is left to be sent of the goodbye.
+    goodbye: Option<Vec<u8>>,
+}
+
+impl<S> Speaker<S> {
+    pub(super) fn new(stream: S, connection: Arc<Connection>) -> Self {
+        let goodbye = None;
+        Self {
+            stream,
+            connection,
+            goodbye,
+        }
+    }
+}
+
+/// GOAWAY that disowns all streams
+/// ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+fn go_away(code: u32) -> Vec<u8> {
+    const HEAD: [u8; 9] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+    [&HEAD[..], &[0; 4], &code.to_be_bytes()].concat()
+}
+
+impl<S: AsyncWrite + Unpin> Speaker<S> {
+    fn poll_goodbye(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let code = self.connection.goodbye.load(Ordering::SeqCst);
+        let left = self.goodbye.get_or_insert_with(|| go_away(code));
+        while !left.is_empty() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(context, left))?;
+            left.drain(..sent);
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Speaker<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.connection.state.load(Ordering::SeqCst) == GOING_AWAY {
+            return self.poll_goodbye(context);
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Speaker<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

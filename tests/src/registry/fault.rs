@@ -15,6 +15,9 @@ pub enum Ending {
     Reset,
     /// HTTP/2: the stream alone is reset with this error code; on HTTP/1.1 the connection is closed.
     Stream(u32),
+    /// HTTP/2: GOAWAY with this error code, which disowns every stream, and the connection is closed;
+    /// on HTTP/1.1 it is closed without a word.
+    GoAway(u32),
 }
 
 /// What goes wrong; faults are joined with [`Fault::and`].

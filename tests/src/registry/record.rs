@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::lock;
 use super::pattern::Pattern;
 use super::route::{Route, RouteKind};
+use super::token;
 use std::sync::Mutex;
 
 /// Which of the registry's three listeners took a request.
@@ -44,6 +45,8 @@ pub struct Record {
     pub query: Option<String>,
     /// The request's headers, `Authorization` included.
     pub headers: HeaderMap,
+    /// The request's body if it is a form, as it was sent.
+    pub form: String,
     /// How many bytes of the request's body arrived.
     pub received: u64,
     /// The answer's status; none while there is none, or when the connection was ended instead.
@@ -73,6 +76,14 @@ impl Record {
             Some(query) => format!("{}?{query}", self.path),
             None => self.path.clone(),
         }
+    }
+
+    /// A field of the query or of the form, decoded.
+    pub fn field(&self, name: &str) -> Option<String> {
+        let query = self.query.as_deref().unwrap_or_default();
+        let mut fields = token::parse(query);
+        fields.extend(token::parse(&self.form));
+        token::field(&fields, name).map(str::to_owned)
     }
 
     /// The kind of route that was asked.
@@ -148,6 +159,7 @@ impl Diary {
             path: head.uri.path().to_owned(),
             query: head.uri.query().map(str::to_owned),
             headers: head.headers.clone(),
+            form: String::new(),
             received: 0,
             status: None,
             sent: 0,
@@ -213,6 +225,16 @@ pub(super) struct Entry {
 impl Entry {
     pub(super) fn received(&self, bytes: usize) {
         self.update(|record| record.received += bytes as u64);
+    }
+
+    /// Keeps what arrived if it belongs to a form.
+    pub(super) fn form(&self, bytes: &[u8]) {
+        self.update(|record| {
+            let kind = record.header("content-type");
+            if kind == Some("application/x-www-form-urlencoded") {
+                record.form.push_str(&String::from_utf8_lossy(bytes));
+            }
+        });
     }
 
     pub(super) fn answered(&self, status: StatusCode) {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Connection, Socket};
+use super::connection::{Connection, Socket, Speaker};
 use super::record::Origin;
 use super::service::Service;
 use crate::tls::Protocols;
@@ -103,6 +103,7 @@ async fn talk(
         Protocols::Http2 => builder.http2_only(),
     };
     let leaving = Arc::clone(&connection);
+    let stream = Speaker::new(stream, Arc::clone(&connection));
     let handler =
         service_fn(move |request| Arc::clone(&service).handle(Arc::clone(&connection), request));
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), handler));

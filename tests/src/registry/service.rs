@@ -60,7 +60,7 @@ impl Service {
         let fault = self.faults.take(origin, &head);
         tokio::time::sleep(self.latency + fault.delay).await;
         if let Some(ending) = fault.ending {
-            return Err(connection.cut(ending));
+            return Err(connection.cut(head.version, ending).await);
         }
         if fault.ignore_range {
             head.headers.remove(header::RANGE);
@@ -72,7 +72,7 @@ impl Service {
         ) {
             (Ok(reply), _) => reply,
             (Err(Broken), RequestFault::Stop(_, Some(ending))) => {
-                return Err(connection.cut(ending));
+                return Err(connection.cut(head.version, ending).await);
             }
             (Err(Broken), _) => return Err(Cut(None)),
         };

@@ -23,7 +23,7 @@ pub(super) fn answer(
     let Some(rights) = rights(auth, head, &fields) else {
         return Reply::fault(StatusCode::UNAUTHORIZED);
     };
-    let grants = requested(&fields)
+    let grants = requested(&fields, auth.first_scope_only)
         .into_iter()
         .filter(|grant| rights.allow(grant))
         .collect();
@@ -80,11 +80,12 @@ fn of_account(auth: &Auth, name: &str, password: &str) -> Option<Rights> {
     })
 }
 
-/// Reads every `scope`, which may hold several scopes separated by spaces.
-fn requested(fields: &[(String, String)]) -> Vec<Grant> {
+/// Reads every `scope`, which may hold several scopes separated by spaces, or the first one.
+fn requested(fields: &[(String, String)], first_only: bool) -> Vec<Grant> {
     let scopes = fields.iter().filter(|(key, _)| key == "scope");
     let scopes = scopes.flat_map(|(_, value)| value.split(' '));
-    scopes.filter_map(grants).flatten().collect()
+    let count = if first_only { 1 } else { usize::MAX };
+    scopes.take(count).filter_map(grants).flatten().collect()
 }
 
 /// `repository:NAME:ACTION,ACTION`; the name may hold a port, so the ends are cut off first.
@@ -173,7 +174,7 @@ mod tests {
         let fields = parse(
             "scope=repository:a:pull,push%20repository:b:5000/c:pull&scope=registry:catalog:*",
         );
-        let found: Vec<String> = requested(&fields)
+        let found: Vec<String> = requested(&fields, false)
             .into_iter()
             .map(|grant| format!("{} {}", grant.repository, grant.action))
             .collect();

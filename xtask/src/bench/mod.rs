@@ -15,6 +15,7 @@ pub(crate) fn run(workspace: &Workspace, flags: &Bench) -> anyhow::Result<()> {
     match &flags.subcommand {
         BenchCmd::Check(crate::flags::Check {}) => resource::check(workspace),
         BenchCmd::In(flags) => resource::get(workspace, flags),
+        BenchCmd::Out(flags) => resource::put(workspace, flags),
         BenchCmd::Registry(crate::flags::Registry {}) => client::run(workspace),
         BenchCmd::Unpack(flags) => unpack::run(workspace, flags),
     }

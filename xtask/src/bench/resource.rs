@@ -1,4 +1,4 @@
-//! `cargo xtask bench check` and `in`: the resource's commands, against other ways.
+//! `cargo xtask bench check`, `in` and `out`: the resource's commands, against other ways.
 //!
 //! What they are measured with belongs to the test crate, which has the registry.
 
@@ -16,16 +16,33 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Measures `in` against skopeo, umoci, podman and curl, as far as they are installed.
 pub(crate) fn get(workspace: &Workspace, flags: &flags::In) -> anyhow::Result<()> {
-    let directory = flags.images.clone();
-    let directory = directory.unwrap_or_else(|| workspace.target().join("images"));
+    measure_images(workspace, "bench-in", flags.images.as_ref(), &flags.names)
+}
+
+/// Measures `out` against skopeo and curl.
+pub(crate) fn put(workspace: &Workspace, flags: &flags::Out) -> anyhow::Result<()> {
+    measure_images(workspace, "bench-out", flags.images.as_ref(), &flags.names)
+}
+
+/// Measures with images, which are built if they are not there.
+fn measure_images(
+    workspace: &Workspace,
+    program: &str,
+    directory: Option<&PathBuf>,
+    names: &[String],
+) -> anyhow::Result<()> {
+    let directory = match directory {
+        Some(directory) => directory.clone(),
+        None => workspace.target().join("images"),
+    };
     let is_built = |name: &String| directory.join(name).join("index.json").exists();
-    if !directory.exists() || !flags.names.iter().all(is_built) {
-        images::run(workspace, &directory, &flags.names)?;
+    if !directory.exists() || !names.iter().all(is_built) {
+        images::run(workspace, &directory, names)?;
     }
     peers::provide(workspace, false)?;
-    let names = flags.names.iter().map(PathBuf::from);
+    let names = names.iter().map(PathBuf::from);
     let arguments: Vec<_> = [directory].into_iter().chain(names).collect();
-    measure(workspace, "bench-in", &arguments)
+    measure(workspace, program, &arguments)
 }
 
 fn measure(workspace: &Workspace, program: &str, arguments: &[PathBuf]) -> anyhow::Result<()> {

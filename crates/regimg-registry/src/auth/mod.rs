@@ -148,7 +148,7 @@ pub(crate) fn bearer(token: &Secret) -> Result<HeaderValue, Error> {
 }
 
 /// [RFC 4648](https://www.rfc-editor.org/rfc/rfc4648#section-4), padded.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
@@ -168,7 +168,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Reads the same, with or without padding and blanks.
-#[cfg(any(feature = "docker-config", feature = "ecr"))]
+#[cfg(any(feature = "docker-config", feature = "acr", feature = "ecr"))]
 pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0_u32);
@@ -196,7 +196,7 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    #[cfg(any(feature = "docker-config", feature = "ecr"))]
+    #[cfg(any(feature = "docker-config", feature = "acr", feature = "ecr"))]
     #[test]
     fn base64_is_read_as_it_is_written() {
         for length in 0..40_u8 {

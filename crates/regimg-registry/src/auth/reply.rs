@@ -6,6 +6,8 @@ use http::HeaderValue;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::json::Object;
+
 /// The shortest life that is believed, as the
 /// [token specification](https://distribution.github.io/distribution/spec/auth/token/#token-response-fields)
 /// demands of servers. It is assumed too when the reply names none.
@@ -37,7 +39,8 @@ pub(crate) struct TokenReply {
 ///
 /// `access_token` and `token` mean the same; the one that is not empty wins.
 pub(crate) fn parse(body: &[u8]) -> Result<TokenReply, &'static str> {
-    let wire: Wire = serde_json::from_slice(body).map_err(|_| "the reply is not a JSON object")?;
+    let Object(wire): Object<Wire> =
+        serde_json::from_slice(body).map_err(|_| "the reply is not a JSON object")?;
     let token = [&wire.access_token, &wire.token]
         .into_iter()
         .find_map(|value| value.as_str().filter(|text| !text.is_empty()))
@@ -109,7 +112,8 @@ mod tests {
             Err("the reply holds no token"),
         );
         check("{}", Err("the reply holds no token"));
-        check("[]", Err("the reply holds no token"));
+        check("[]", Err("the reply is not a JSON object"));
+        check(r#"["a"]"#, Err("the reply is not a JSON object"));
         check("7", Err("the reply is not a JSON object"));
         check("<html>", Err("the reply is not a JSON object"));
         check(

@@ -18,7 +18,7 @@ use super::{Credential, TOKEN_USER, basic};
 use crate::sync::{Flight, lock};
 use crate::transport::address::{self, PlainText};
 use crate::transport::{Authorization, Body, Outgoing, Response, Transport};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, envelope};
 
 /// Bytes of a token server's reply that are read.
 const REPLY_LIMIT: u64 = 64 << 10;
@@ -124,10 +124,16 @@ impl Buyer {
     }
 
     /// Checks where the registry sends us before a password goes there.
+    ///
+    /// A relative address is refused, as Go clients do: the
+    /// [token specification](https://distribution.github.io/distribution/spec/auth/token/) has a URL here,
+    /// and to guess what a place for passwords is relative to would be unwise.
     fn realm(&self, realm: &str) -> Result<Url, Error> {
         let url = Url::parse(realm).map_err(|error| {
             let host = address::authority(&self.registry);
-            let message = format!("{host} names a token server whose address is none");
+            let realm = envelope::clean(realm);
+            let message =
+                format!("{host} names the token server {realm:?}, which is no absolute address");
             Error::new(ErrorKind::Protocol, message)
                 .at(&self.registry)
                 .with_source(error)

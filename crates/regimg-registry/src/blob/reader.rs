@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, Stream};
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
+use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderValue, Method, StatusCode};
 use regimg_core::{Descriptor, Digest, Verifier, VerifyError};
 use tracing::warn;
@@ -13,7 +13,7 @@ use url::Url;
 
 use super::content_range::ContentRange;
 use crate::auth::scope::Scope;
-use crate::error::chain;
+use crate::error::{Patience, chain};
 use crate::session::{Call, Lane};
 use crate::transport::address::{self, PlainText};
 use crate::transport::limit::Place;
@@ -22,6 +22,16 @@ use crate::{Error, ErrorKind, RepositoryClient};
 
 /// Bytes since the last cut after which the next cut is forgiven.
 const PROGRESS: u64 = 1 << 20;
+
+/// Parts that may be small without anything being wrong, and bytes for which there may be one more.
+/// A server may cut what was asked for into pieces as it likes
+/// ([RFC 9110, section 15.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7)); but a
+/// request for every few bytes is no transfer any more.
+const SMALL_PARTS: u64 = 256;
+const BYTES_A_PART: u64 = 16 << 10;
+
+/// Bytes of a blob that takes no longer than a request's answer may.
+const SMALL: u64 = 1 << 20;
 
 /// Addresses of a descriptor that are tried; a manifest could name any number of hosts.
 const MAX_URLS: usize = 8;
@@ -37,8 +47,17 @@ impl RepositoryClient {
     /// A blob that the registry does not have is looked for at the descriptor's `urls`, by `https`
     /// and without credentials.
     pub async fn open_blob(&self, descriptor: &Descriptor) -> Result<BlobReader, Error> {
+        let place = self.session().transfer();
+        self.open_blob_at(place, descriptor).await
+    }
+
+    async fn open_blob_at(
+        &self,
+        place: impl Future<Output = Place>,
+        descriptor: &Descriptor,
+    ) -> Result<BlobReader, Error> {
         let opened = async {
-            let place = self.session().transfer().await;
+            let place = place.await;
             let mut reader = BlobReader::new(self.clone(), descriptor.clone(), place);
             reader.open().await?;
             Ok(reader)
@@ -46,7 +65,8 @@ impl RepositoryClient {
         self.session().in_time(opened).await
     }
 
-    /// Downloads a small blob as a whole.
+    /// Downloads a small blob as a whole. Up to 1 MiB it counts as a request, as a manifest does,
+    /// and not as a transfer: most configurations are smaller than many a manifest.
     ///
     /// # Errors
     ///
@@ -59,7 +79,12 @@ impl RepositoryClient {
             );
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
-        let mut reader = self.open_blob(descriptor).await?;
+        let mut reader = if descriptor.size > SMALL {
+            self.open_blob(descriptor).await?
+        } else {
+            let place = self.session().short_transfer();
+            self.open_blob_at(place, descriptor).await?
+        };
         let mut content = BytesMut::new();
         while let Some(piece) = reader.next().await? {
             content.extend_from_slice(&piece);
@@ -106,6 +131,10 @@ pub struct BlobReader {
     response: Option<Response>,
     /// Where the blob is, when the registry itself does not have it.
     elsewhere: Option<Url>,
+    /// What the response holds of the blob, when it says that it is not all the rest.
+    part: Option<Part>,
+    /// Parts that came so far.
+    parts: u64,
     /// Bytes at the beginning of the response that were handed out before.
     skip: u64,
     /// Bytes handed out.
@@ -117,6 +146,15 @@ pub struct BlobReader {
     by_range: bool,
     cuts: Cuts,
     place: Place,
+}
+
+/// A piece of a blob, shorter than what was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// What had been handed out when it began.
+    begun: u64,
+    /// Where it ends.
+    end: u64,
 }
 
 /// How patiently cuts are met.
@@ -136,6 +174,8 @@ impl BlobReader {
             descriptor,
             response: None,
             elsewhere: None,
+            part: None,
+            parts: 0,
             skip: 0,
             offset: 0,
             etag: None,
@@ -187,7 +227,7 @@ impl BlobReader {
                         return Ok(Some(piece));
                     }
                 }
-                Ok(None) => self.finish()?,
+                Ok(None) => self.ended().await?,
                 Err(error) => {
                     self.response = None;
                     self.endure(error).await?;
@@ -208,6 +248,43 @@ impl BlobReader {
             Some(response) => response.chunk().await,
             None => Ok(None),
         }
+    }
+
+    /// Meets the end of a response that was not the end of the blob: of a part in good order, of a
+    /// body that was cut in a way that does not show, or of a blob that is too short.
+    async fn ended(&mut self) -> Result<(), Error> {
+        let position = self.offset.saturating_sub(self.skip);
+        if let Some(part) = self.part.filter(|part| part.end == position) {
+            return self.part_ended(part).await;
+        }
+        if let Some(response) = &self.response
+            && self.offset < self.descriptor.size
+            && !response.has_an_end()
+        {
+            let error = response.cut_short();
+            self.response = None;
+            return self.endure(error).await;
+        }
+        self.finish()
+    }
+
+    /// Goes on behind a part, at once if it brought anything.
+    async fn part_ended(&mut self, part: Part) -> Result<(), Error> {
+        self.response = None;
+        self.parts += 1;
+        if self.parts > SMALL_PARTS + self.offset / BYTES_A_PART {
+            let what = format!(
+                "sends its blob in {} parts up to byte {}",
+                self.parts, self.offset
+            );
+            return Err(self.wrong(&what).with_kind(ErrorKind::Protocol));
+        }
+        if self.offset > part.begun {
+            return Ok(());
+        }
+        let error = self.wrong("sends nothing of what is missing");
+        let error = error.with_kind(ErrorKind::Interrupted);
+        self.endure(error.with_patience(Patience::Long)).await
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -324,6 +401,7 @@ impl BlobReader {
             asked => asked?,
         };
         self.skip = self.beginning(&response)?;
+        self.part = self.part_of(&response);
         if self.offset == 0 {
             self.etag = response
                 .headers()
@@ -337,7 +415,8 @@ impl BlobReader {
 
     async fn ask(&mut self) -> Result<Response, Error> {
         if let Some(url) = &self.elsewhere {
-            return self.ask_elsewhere(url.clone()).await;
+            let mut retry = self.repository.session().transport().retry();
+            return self.ask_elsewhere(url.clone(), &mut retry).await;
         }
         match self.ask_registry().await {
             Err(error) if error.is_not_found() && !self.descriptor.urls.is_empty() => {
@@ -363,9 +442,12 @@ impl BlobReader {
     /// Tries the descriptor's own addresses in turn; if none will do, the registry's answer stands.
     async fn search(&mut self, refusal: Error) -> Result<Response, Error> {
         let urls = self.descriptor.urls.iter().take(MAX_URLS).cloned();
+        // One time for all of them: a manifest could name eight hosts that are out of order.
+        let mut retry = self.repository.session().transport().retry();
         for text in urls.collect::<Vec<_>>() {
             let Ok(url) = Url::parse(&text) else { continue };
-            match self.ask_elsewhere(url.clone()).await {
+            retry.start_over();
+            match self.ask_elsewhere(url.clone(), &mut retry).await {
                 Ok(response) => {
                     self.elsewhere = Some(url);
                     return Ok(response);
@@ -381,7 +463,7 @@ impl BlobReader {
         Err(refusal)
     }
 
-    async fn ask_elsewhere(&self, url: Url) -> Result<Response, Error> {
+    async fn ask_elsewhere(&self, url: Url, retry: &mut Retry) -> Result<Response, Error> {
         let base = self.repository.session().base().await?;
         address::check(&url, &base, PlainText::Keep)?;
         if url.scheme() != "https" && !address::same_origin(&url, &base) {
@@ -389,7 +471,6 @@ impl BlobReader {
             return Err(Error::new(ErrorKind::Refused, message).at(&url));
         }
         let transport = self.repository.session().transport();
-        let mut retry = transport.retry();
         loop {
             transport.pass(&url).await;
             let error = match transport.send(&self.request(url.clone()), None).await {
@@ -431,20 +512,14 @@ impl BlobReader {
     fn beginning(&self, response: &Response) -> Result<u64, Error> {
         let size = self.descriptor.size;
         if response.status() == StatusCode::OK {
-            let length = response
-                .header(CONTENT_LENGTH.as_str())
-                .and_then(|length| length.parse::<u64>().ok());
-            return match length {
+            return match response.length() {
                 Some(length) if length != size => {
                     Err(self.wrong(&format!("sends {length} bytes for a blob of {size}")))
                 }
                 _ => Ok(self.offset),
             };
         }
-        let range = response
-            .header(CONTENT_RANGE.as_str())
-            .and_then(ContentRange::parse);
-        let Some(range) = range else {
+        let Some(range) = range_of(response) else {
             return Err(self.misplaced("a part without saying which", response.url()));
         };
         if range.total.is_some_and(|total| total != size) {
@@ -459,6 +534,19 @@ impl BlobReader {
         })
     }
 
+    /// Returns what the response says it holds, if that is not all that is missing.
+    fn part_of(&self, response: &Response) -> Option<Part> {
+        if response.status() != StatusCode::PARTIAL_CONTENT {
+            return None;
+        }
+        let end = range_of(response)?.last.checked_add(1)?;
+        let part = Part {
+            begun: self.offset,
+            end,
+        };
+        (end < self.descriptor.size).then_some(part)
+    }
+
     fn misplaced(&self, what: &str, url: &Url) -> Error {
         let message = format!(
             "{} sent {what} of blob {}",
@@ -467,6 +555,10 @@ impl BlobReader {
         );
         Error::new(ErrorKind::Protocol, message).at(url)
     }
+}
+
+fn range_of(response: &Response) -> Option<ContentRange> {
+    ContentRange::parse(response.header(CONTENT_RANGE.as_str())?)
 }
 
 fn is_unsatisfiable(error: &Error) -> bool {

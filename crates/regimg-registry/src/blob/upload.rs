@@ -30,6 +30,9 @@ const MAX_SESSIONS: u32 = 3;
 /// Bytes since the last cut after which the next one is met as if it were the first.
 const PROGRESS: u64 = 1 << 20;
 
+/// Requests of which a registry may take little; beyond them each has to bring the blob on.
+const SMALL_PARTS: u64 = 64;
+
 /// How long the end of a failed upload may take.
 const CLEANUP: Duration = Duration::from_secs(10);
 
@@ -98,7 +101,7 @@ struct Upload<'a> {
     location: Option<Url>,
     /// Bytes that the registry has.
     offset: u64,
-    /// Where the last cut was.
+    /// How far any cut before has let it come, whatever was lost since.
     cut: u64,
     /// Bytes of one request; `None` for all.
     chunk: Option<u64>,
@@ -108,6 +111,8 @@ struct Upload<'a> {
     believes_count: bool,
     sessions: u32,
     stalls: u32,
+    /// Requests of which the registry took a part only.
+    parts: u64,
 }
 
 /// How an upload goes on.
@@ -131,6 +136,7 @@ impl<'a> Upload<'a> {
             believes_count: true,
             sessions: 0,
             stalls: 0,
+            parts: 0,
         }
     }
 
@@ -243,7 +249,6 @@ impl<'a> Upload<'a> {
             .and_then(|value| value.trim().parse().ok());
         self.minimal_chunk = minimal.unwrap_or(0);
         self.offset = 0;
-        self.cut = 0;
         self.sessions += 1;
         Ok(())
     }
@@ -278,11 +283,28 @@ impl<'a> Upload<'a> {
         let response = self.ask(request, &accepted).await?;
         let sent = self.offset + length;
         self.advance(&response)?;
-        self.offset = match self.count(&response) {
+        match self.count(&response) {
             // A registry that took a part only gets the rest; one that counts backwards is wrong.
-            Some(count) if count > self.offset && count < sent => count,
-            _ => sent,
-        };
+            Some(count) if count > self.offset && count < sent => self.took(count, &response),
+            _ => {
+                self.offset = sent;
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes on behind the part that the registry took, unless it takes next to nothing each time.
+    fn took(&mut self, count: u64, response: &Response) -> Result<(), Error> {
+        self.parts += 1;
+        self.offset = count;
+        if self.parts > SMALL_PARTS + count / PROGRESS {
+            let host = address::authority(response.url());
+            let message = format!(
+                "{host} took {count} bytes of a blob in {} parts",
+                self.parts
+            );
+            return Err(Error::new(ErrorKind::Protocol, message).at(response.url()));
+        }
         Ok(())
     }
 
@@ -355,7 +377,7 @@ impl<'a> Upload<'a> {
             self.retry = self.repository.session().transport().retry();
             self.stalls = 0;
         }
-        self.cut = self.offset;
+        self.cut = self.cut.max(self.offset);
         if error.kind() == ErrorKind::Interrupted {
             self.stalls += 1;
             if self.stalls

@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::Login;
 use crate::Credential;
 use crate::auth::unbase64;
+use crate::json::Object;
 
 #[derive(Deserialize)]
 struct Wire {
     #[serde(default)]
-    auths: Option<BTreeMap<String, Entry>>,
+    auths: Option<BTreeMap<String, Object<Entry>>>,
     #[serde(default, rename = "credHelpers")]
     helpers: Option<BTreeMap<String, String>>,
     #[serde(default, rename = "credsStore")]
@@ -40,7 +41,7 @@ pub(super) struct File {
 impl File {
     /// Reads the text; what is wrong is said without repeating any value.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let wire: Wire = serde_json::from_str(text).map_err(|error| {
+        let Object(wire): Object<Wire> = serde_json::from_str(text).map_err(|error| {
             // The library's text may quote a value.
             format!("line {}, column {}", error.line(), error.column())
         })?;
@@ -49,6 +50,7 @@ impl File {
         for (key, entry) in wire.auths.unwrap_or_default() {
             let Some(host) = host_of(&key) else { continue };
             let found = entry
+                .0
                 .credential()
                 .map_err(|why| format!("auths: {key:?}: {why}"))?;
             if let Some(credential) = found
@@ -219,6 +221,8 @@ mod tests {
             r#"{"auths":{"h.io":{"auth":"hidden!"}}}"#,
             r#"{"auths":{"h.io":{"auth":"aGlkZGVu"}}}"#,
             r#"{"auths":{"h.io":"hidden"}}"#,
+            r#"{"auths":{"h.io":["hidden"]}}"#,
+            r#"[{"h.io":{"auth":"hidden"}}]"#,
             r#"{"auths":{"h.io":{"password":{"hidden":1}}}}"#,
             "hidden",
         ] {

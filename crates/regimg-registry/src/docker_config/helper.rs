@@ -15,6 +15,7 @@ use tokio::process::{Child, Command};
 
 use super::Login;
 use crate::CredentialError;
+use crate::json::Object;
 
 /// Bytes of an answer that are read.
 const ANSWER_LIMIT: u64 = 1 << 20;
@@ -72,7 +73,7 @@ impl Helpers {
             return not_found(name, &answer);
         }
         // Whatever it is, a part of it may be secret.
-        let wire: Wire = serde_json::from_slice(&answer).map_err(|_| {
+        let Object(wire): Object<Wire> = serde_json::from_slice(&answer).map_err(|_| {
             format!("the answer of the credential helper {name:?} is not understood")
         })?;
         let login = Login {

@@ -14,9 +14,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use tracing::debug;
-use url::Url;
 
-use crate::transport::{self, address, classify};
+use crate::transport::{self, address, classify, route::Route};
 use crate::{Config, Error, ErrorKind, Proxy};
 
 /// Answers are a token and some XML or JSON around it.
@@ -27,7 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends what the AWS libraries ask for. Clones share their connections.
 #[derive(Clone, Debug)]
-pub(super) struct Http(reqwest::Client);
+pub(super) struct Http {
+    client: reqwest::Client,
+    proxy: Proxy,
+}
 
 impl Http {
     /// Makes a client that trusts the system's authorities alone, whatever registries are trusted by.
@@ -37,7 +39,10 @@ impl Http {
             proxy: proxy.clone().sparing_metadata_services(),
             ..Config::default()
         };
-        transport::client(&config, None, &Arc::default()).map(Self)
+        Ok(Self {
+            client: transport::client(&config, None, &Arc::default())?,
+            proxy: config.proxy,
+        })
     }
 }
 
@@ -53,7 +58,7 @@ impl HttpClient for Http {
             (connect, read) => connect.unwrap_or_default() + read.unwrap_or_default(),
         };
         SharedHttpConnector::new(Connector {
-            client: self.0.clone(),
+            http: self.clone(),
             patience,
         })
     }
@@ -61,27 +66,32 @@ impl HttpClient for Http {
 
 #[derive(Debug)]
 struct Connector {
-    client: reqwest::Client,
+    http: Http,
     patience: Duration,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, patience) = (self.client.clone(), self.patience);
-        HttpConnectorFuture::new(async move { exchange(client, request, patience).await })
+        let (http, patience) = (self.http.clone(), self.patience);
+        HttpConnectorFuture::new(async move { exchange(&http, request, patience).await })
     }
 }
 
 async fn exchange(
-    client: reqwest::Client,
+    http: &Http,
     request: HttpRequest,
     patience: Duration,
 ) -> Result<HttpResponse, ConnectorError> {
     let request = convert(request).map_err(|error| ConnectorError::user(error.into()))?;
     let (method, url) = (request.method().clone(), request.url().clone());
-    let answered = tokio::time::timeout(patience, answer(&client, request, &url)).await;
+    let proxy = http.proxy.place_for(&url);
+    let route = Route {
+        url: &url,
+        proxy: proxy.as_deref(),
+    };
+    let answered = tokio::time::timeout(patience, answer(&http.client, request, &route)).await;
     let (status, response) = answered.map_err(|_| {
-        let error = classify::silent(&url, "before answering", patience);
+        let error = classify::silent(&route, "before answering", patience);
         ConnectorError::timeout(error.into())
     })??;
     // Paths are left out: that of a container's identity is a secret.
@@ -104,18 +114,18 @@ fn convert(request: HttpRequest) -> Result<reqwest::Request, Error> {
 async fn answer(
     client: &reqwest::Client,
     request: reqwest::Request,
-    url: &Url,
+    route: &Route<'_>,
 ) -> Result<(u16, HttpResponse), ConnectorError> {
     let sent = client.execute(request).await;
-    let mut response = sent.map_err(|error| broken(classify::unsent(url, &error)))?;
+    let mut response = sent.map_err(|error| broken(classify::unsent(route, &error)))?;
     let mut body = Vec::new();
     while let Some(piece) = response
         .chunk()
         .await
-        .map_err(|error| broken(classify::cut(url, &error)))?
+        .map_err(|error| broken(classify::cut(route, &error)))?
     {
         if body.len() + piece.len() > LARGEST_ANSWER {
-            let message = format!("the answer of {} is too large", address::authority(url));
+            let message = format!("the answer of {route} is too large");
             let error = Error::new(ErrorKind::TooLarge, message);
             return Err(ConnectorError::other(error.into(), None));
         }
@@ -126,7 +136,7 @@ async fn answer(
     *answer.status_mut() = status;
     *answer.headers_mut() = std::mem::take(response.headers_mut());
     let answer = HttpResponse::try_from(answer).map_err(|error| {
-        let message = format!("{} answered with strange headers", address::authority(url));
+        let message = format!("{route} answered with strange headers");
         let error = Error::new(ErrorKind::Protocol, message).with_source(error);
         ConnectorError::other(error.into(), None)
     })?;

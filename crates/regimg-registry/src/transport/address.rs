@@ -19,6 +19,9 @@ const PRINTABLE: [&str; 9] = [
     "artifactType",
 ];
 
+/// Characters of an address that are printed.
+const LONGEST: usize = 1000;
+
 /// Returns `host` or `host:port` as it stands in the address.
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
@@ -26,7 +29,8 @@ pub(crate) fn authority(url: &Url) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Returns the address without user name, password, fragment and unknown query values.
+/// Returns the address without user name, password, fragment and unknown query values; where it
+/// is very long, its beginning.
 pub(crate) fn redacted(url: &Url) -> String {
     let mut text = format!("{}://{}{}", url.scheme(), authority(url), url.path());
     for (position, (key, value)) in url.query_pairs().enumerate() {
@@ -37,8 +41,14 @@ pub(crate) fn redacted(url: &Url) -> String {
             "…"
         };
         text.extend([key.as_ref(), "=", shown]);
+        if text.len() > LONGEST {
+            break;
+        }
     }
-    text
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// Reports whether both addresses have the same scheme, host and port: only then may what is
@@ -192,6 +202,13 @@ mod tests {
             "https://user:pass@h:5000/v2/a?n=5&last=b&X-Amz-Signature=abc#f",
         ));
         assert_eq!(printed, "https://h:5000/v2/a?n=5&last=b&X-Amz-Signature=…");
+    }
+
+    #[test]
+    fn printed_addresses_are_not_endless() {
+        let printed = |address: String| redacted(&url(&address)).chars().count();
+        assert_eq!(printed(format!("https://h/{}", "é".repeat(5000))), 1001);
+        assert_eq!(printed(format!("https://h/?{}", "n=1&".repeat(5000))), 1001);
     }
 
     #[test]

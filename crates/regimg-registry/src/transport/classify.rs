@@ -8,92 +8,118 @@ use std::fmt;
 use std::io;
 
 use rustls::AlertDescription;
-use url::Url;
 
-use super::address::authority;
+use super::route::Route;
 use crate::error::Patience;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, envelope};
 
 /// Explains a request that got no response.
-pub(crate) fn unsent(url: &Url, error: &reqwest::Error) -> Error {
-    let host = authority(url);
+pub(crate) fn unsent(route: &Route<'_>, error: &reqwest::Error) -> Error {
     if let Some(failure) = find::<SourceFailure>(error) {
-        return source_failed(url, failure);
+        return Error::new(ErrorKind::Source, failure.0.clone()).at(route.url);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
-        return untrusted(url, tls);
+        return untrusted(route, tls);
+    }
+    if error.is_connect() || error.is_builder() {
+        return unconnected(route, error);
     }
     let cause = Cause::new(innermost(error));
-    if error.is_connect() || error.is_builder() {
-        let failure = Error::new(ErrorKind::Connect, format!("could not connect to {host}"))
-            .at(url)
-            .with_source(cause);
-        return if error.is_dns() || error.is_builder() {
-            failure
-        } else {
-            failure.with_patience(Patience::Short)
-        };
-    }
     let garbage = find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
     let failure = if garbage {
         Error::new(
             ErrorKind::Protocol,
-            format!("{host} did not answer in HTTP"),
+            format!("{route} did not answer in HTTP"),
         )
         .with_patience(Patience::Short)
     } else {
         Error::new(
             ErrorKind::Interrupted,
-            format!("the connection to {host} broke"),
+            format!("the connection to {route} broke"),
         )
         .with_patience(Patience::Long)
     };
-    failure.at(url).with_source(cause)
+    failure.at(route.url).with_source(cause)
+}
+
+/// Explains a connection that was not made. Behind a proxy it is the proxy that did not make it.
+fn unconnected(route: &Route<'_>, error: &reqwest::Error) -> Error {
+    let failure = Error::new(ErrorKind::Connect, format!("could not connect to {route}"))
+        .at(route.url)
+        .with_source(Cause::new(innermost(error)));
+    let is_lost = error.is_dns() || error.is_builder();
+    let failure = match &route.proxy {
+        Some(_) if error.is_dns() => failure.with_hint("check the name in the proxy's address"),
+        // What is left is the answer to `CONNECT`, whose status the library keeps to itself.
+        Some(_) if !is_lost && find::<io::Error>(error).is_none() => failure.with_hint(
+            "the proxy does not let the connection through; ask those who run it, or reach the host directly (no_proxy)",
+        ),
+        _ => failure,
+    };
+    if is_lost {
+        failure
+    } else {
+        failure.with_patience(Patience::Short)
+    }
 }
 
 /// Explains a response whose body broke off.
-pub(crate) fn cut(url: &Url, error: &reqwest::Error) -> Error {
-    let message = format!("the answer of {} broke off", authority(url));
+pub(crate) fn cut(route: &Route<'_>, error: &reqwest::Error) -> Error {
+    let message = format!("the answer of {route} broke off");
     Error::new(ErrorKind::Interrupted, message)
-        .at(url)
+        .at(route.url)
         .with_source(Cause::new(innermost(error)))
         .with_patience(Patience::Long)
 }
 
-/// Explains a wait that lasted too long.
-pub(crate) fn silent(url: &Url, stage: &str, waited: std::time::Duration) -> Error {
-    let message = format!(
-        "{} was silent for {} {stage}",
-        authority(url),
-        super::retry::spelled(waited)
-    );
+/// Explains a response whose body ended too early, and without an error.
+pub(crate) fn short(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} ended after {received} bytes");
     Error::new(ErrorKind::Interrupted, message)
-        .at(url)
+        .at(route.url)
         .with_patience(Patience::Long)
 }
 
-fn source_failed(url: &Url, failure: &SourceFailure) -> Error {
-    Error::new(ErrorKind::Source, failure.0.clone()).at(url)
+/// Explains a response that would take for ever.
+pub(crate) fn slow(route: &Route<'_>, received: u64) -> Error {
+    let message = format!("the answer of {route} is too slow: {received} bytes so far");
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
+}
+
+/// Explains a wait that lasted too long.
+pub(crate) fn silent(route: &Route<'_>, stage: &str, waited: std::time::Duration) -> Error {
+    let message = format!(
+        "{route} was silent for {} {stage}",
+        super::retry::spelled(waited)
+    );
+    Error::new(ErrorKind::Interrupted, message)
+        .at(route.url)
+        .with_patience(Patience::Long)
 }
 
 /// A server that does not speak TLS at all is told from one that is not trusted.
-fn untrusted(url: &Url, tls: &rustls::Error) -> Error {
-    let host = authority(url);
+fn untrusted(route: &Route<'_>, tls: &rustls::Error) -> Error {
     let error = if matches!(tls, rustls::Error::InvalidMessage(_)) {
-        Error::new(ErrorKind::Connect, format!("{host} does not speak TLS"))
-            .with_hint("the registry may speak plain http, which has to be allowed")
+        Error::new(ErrorKind::Connect, format!("{route} does not speak TLS"))
+            .with_hint(if route.proxy.is_some() {
+                "the registry may speak plain http, which has to be allowed, or the proxy answers in its place"
+            } else {
+                "the registry may speak plain http, which has to be allowed"
+            })
     } else {
-        Error::new(ErrorKind::Tls, format!("no trusted connection to {host}"))
+        Error::new(ErrorKind::Tls, format!("no trusted connection to {route}"))
             .with_hint(tls_hint(tls))
     };
-    error.at(url).with_source(tls_cause(tls))
+    error.at(route.url).with_source(tls_cause(tls))
 }
 
 /// What our own verification says stands on its own; rustls would only print its type.
 fn tls_cause(error: &rustls::Error) -> Cause {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => {
-            Cause(other.0.to_string())
+            Cause::of(&other.0)
         }
         _ => Cause::new(error),
     }
@@ -140,7 +166,12 @@ pub(crate) struct Cause(String);
 
 impl Cause {
     fn new(error: &(dyn StdError + 'static)) -> Self {
-        Self(error.to_string())
+        Self::of(error)
+    }
+
+    /// Takes the text, which may quote what a stranger sent: one line of it, and not too long a one.
+    pub(crate) fn of(error: &dyn fmt::Display) -> Self {
+        Self(envelope::clean(&error.to_string()))
     }
 }
 

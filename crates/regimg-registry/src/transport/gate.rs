@@ -10,19 +10,29 @@ use super::address::authority;
 use crate::Clock;
 use crate::sync::lock;
 
+/// By how much longer a wait has to be for that to be worth another word: the seconds of a
+/// `Retry-After` begin anew with each answer.
+const NOTICEABLE: Duration = Duration::from_secs(5);
+
 /// For each host the instant before which nothing is sent to it.
 #[derive(Debug, Default)]
 pub(crate) struct Gates(Mutex<HashMap<String, Instant>>);
 
 impl Gates {
     /// Holds requests to the host of `url` back for `wait` from now, or longer if they are already.
-    pub(crate) fn close(&self, url: &Url, wait: Duration, clock: &dyn Clock) {
-        let Some(until) = clock.now().checked_add(wait) else {
-            return;
+    ///
+    /// Returns whether that is news: of many who are told the same at one time, the first one
+    /// closes the gate.
+    pub(crate) fn close(&self, url: &Url, wait: Duration, clock: &dyn Clock) -> bool {
+        let now = clock.now();
+        let Some(until) = now.checked_add(wait) else {
+            return true;
         };
         let mut gates = lock(&self.0);
-        let gate = gates.entry(authority(url)).or_insert(until);
+        let gate = gates.entry(authority(url)).or_insert(now);
+        let is_news = *gate <= now || until > *gate + NOTICEABLE;
         *gate = until.max(*gate);
+        is_news
     }
 
     /// Waits until requests to the host of `url` may be sent.
@@ -34,7 +44,12 @@ impl Gates {
 
     /// Returns how long the gate stays closed; `None` when it is open.
     pub(crate) fn wait(&self, url: &Url, clock: &dyn Clock) -> Option<Duration> {
-        let until = *lock(&self.0).get(&authority(url))?;
+        self.wait_for(&authority(url), clock)
+    }
+
+    /// Does the same for `host` or `host:port`.
+    pub(crate) fn wait_for(&self, host: &str, clock: &dyn Clock) -> Option<Duration> {
+        let until = *lock(&self.0).get(host)?;
         until
             .checked_duration_since(clock.now())
             .filter(|wait| !wait.is_zero())

@@ -23,6 +23,17 @@ pub struct ClientIdentity {
 }
 
 impl ClientIdentity {
+    /// Sees whether certificate and key can be used, which a client does when it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Configuration`] when one of them is not PEM or they do not belong together;
+    /// the error holds nothing of the key.
+    pub fn check(&self) -> Result<(), Error> {
+        self.read(&rustls::crypto::aws_lc_rs::default_provider())
+            .map(drop)
+    }
+
     fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
         let chain: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();

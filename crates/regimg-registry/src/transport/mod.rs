@@ -11,6 +11,7 @@ mod rate;
 mod redirect;
 mod response;
 pub(crate) mod retry;
+pub(crate) mod route;
 mod tls;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use url::Url;
 
 pub(crate) use body::Body;
 use body::Pulse;
+pub(crate) use classify::Cause;
 use gate::Gates;
 pub use identity::ClientIdentity;
 pub use proxy::Proxy;
@@ -32,6 +34,7 @@ use rate::RateLimits;
 pub(crate) use redirect::Redirects;
 pub(crate) use response::Response;
 pub(crate) use retry::Retry;
+use route::Route;
 pub use tls::ServerCertificates;
 
 use crate::error::Patience;
@@ -121,12 +124,18 @@ impl Transport {
             let Some(deadline) = self.config.deadline else {
                 return work.await;
             };
-            let over = |_| {
-                let message = format!("{host} was not done within the time allowed");
-                Error::new(ErrorKind::Deadline, message)
-            };
             let done = tokio::time::timeout_at(deadline.into(), work).await;
-            done.map_err(over)?
+            done.map_err(|_| self.overdue(host))?
+        }
+    }
+
+    /// Says that the time allowed is over, and whether it was spent before a closed gate.
+    fn overdue(&self, host: &str) -> Error {
+        let message = format!("{host} was not done within the time allowed");
+        let error = Error::new(ErrorKind::Deadline, message);
+        match self.gates.wait_for(host, self.config.clock.as_ref()) {
+            Some(wait) => error.with_hint(retry::asked_to_wait(wait)),
+            None => error,
         }
     }
 
@@ -153,6 +162,17 @@ impl Transport {
     /// Reports whether the host of `url` may be asked now.
     pub(crate) fn is_open(&self, url: &Url) -> bool {
         self.gates.wait(url, self.config.clock.as_ref()).is_none()
+    }
+
+    /// Says that a host did not answer in the time it was given.
+    pub(crate) fn unanswered(&self, url: &Url) -> Error {
+        let proxy = self.config.proxy.place_for(url);
+        let route = Route {
+            url,
+            proxy: proxy.as_deref(),
+        };
+        let message = format!("{route} does not answer by {}", url.scheme());
+        Error::new(ErrorKind::Connect, message)
     }
 
     /// Starts a request with the defaults of a short one.
@@ -210,6 +230,11 @@ impl Transport {
         request: &Outgoing<'_>,
         authorization: Option<HeaderValue>,
     ) -> Result<Response, Error> {
+        let proxy = self.config.proxy.place_for(&request.url);
+        let route = Route {
+            url: &request.url,
+            proxy: proxy.as_deref(),
+        };
         let pulse = Pulse::new();
         let begun = Instant::now();
         let opened = request.body.open(&pulse).await;
@@ -222,11 +247,11 @@ impl Transport {
             .headers(headers(request, authorization.clone()))
             .body(body);
         let sent = self
-            .until_silent(&request.url, &pulse, request.patience, builder.send())
+            .until_silent(&route, &pulse, request.patience, builder.send())
             .await?;
-        let inner = sent.map_err(|error| classify::unsent(&request.url, &error))?;
-        let mut response = Response::new(inner, request, self.config.timeouts.idle);
-        response.retry_after = self.learn(&response);
+        let inner = sent.map_err(|error| classify::unsent(&route, &error))?;
+        let mut response = Response::new(inner, request, proxy, self.config.timeouts.idle);
+        (response.retry_after, response.is_known) = self.learn(&response);
         response.presented = authorization;
         debug!(
             method = %request.method,
@@ -242,7 +267,7 @@ impl Transport {
     /// Waits for `sending`, unless nothing moved for longer than `patience`.
     async fn until_silent<T>(
         &self,
-        url: &Url,
+        route: &Route<'_>,
         pulse: &Pulse,
         patience: Duration,
         sending: impl Future<Output = T>,
@@ -255,33 +280,30 @@ impl Transport {
                 () = tokio::time::sleep_until(deadline.into()) => {}
             }
             if pulse.last() + patience <= Instant::now() {
-                return Err(classify::silent(url, "before answering", patience));
+                return Err(classify::silent(route, "before answering", patience));
             }
         }
     }
 
-    /// Closes the gate of the host that answered, if that is what it asks for.
-    fn learn(&self, response: &Response) -> Option<Duration> {
+    /// Closes the gate of the host that answered, if that is what it asks for. Returns for how long
+    /// it asked, and whether the gate was closed before.
+    fn learn(&self, response: &Response) -> (Option<Duration>, bool) {
         self.rates.learn(response.url(), response.headers());
         let is_limited = response.status() == StatusCode::TOO_MANY_REQUESTS;
         if !is_limited && response.status() != StatusCode::SERVICE_UNAVAILABLE {
-            return None;
+            return (None, false);
         }
         let clock = self.config.clock.as_ref();
         let retry = &self.config.retry;
         let said = response.header(RETRY_AFTER.as_str());
         let asked = said.and_then(|value| retry::retry_after(value, clock.today()));
-        match asked.filter(|wait| !wait.is_zero()) {
-            Some(wait) if wait <= retry.max_retry_after => {
-                self.gates.close(response.url(), wait, clock);
-            }
+        let wait = match asked.filter(|wait| !wait.is_zero()) {
+            Some(wait) => Some(wait).filter(|wait| *wait <= retry.max_retry_after),
             // Without a word about when, the others wait as long as the first to try again.
-            None if is_limited => self
-                .gates
-                .close(response.url(), retry.shortest_wait(), clock),
-            _ => {}
-        }
-        asked
+            None => is_limited.then(|| retry.shortest_wait()),
+        };
+        let is_known = wait.is_some_and(|wait| !self.gates.close(response.url(), wait, clock));
+        (asked, is_known)
     }
 }
 

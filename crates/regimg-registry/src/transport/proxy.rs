@@ -90,6 +90,14 @@ impl Proxy {
         let direct = is_loopback(&host) || self.direct.iter().any(|rule| rule.covers(&host, port));
         (!direct).then_some(proxy)
     }
+
+    /// Returns where the proxy for an address is, `host:port` without any secret of its URL. The
+    /// port is said even if it is the default one, for to leave it out is a common mistake.
+    pub(crate) fn place_for(&self, url: &Url) -> Option<String> {
+        let proxy = self.of(url)?;
+        let (host, port) = (proxy.host_str()?, proxy.port_or_known_default()?);
+        Some(format!("{host}:{port}"))
+    }
 }
 
 /// Proxies may hold a password, so only where they are is shown.

@@ -18,12 +18,17 @@ pub(crate) enum Redirects {
     Strict,
     /// Even from `https` to `http`, because a digest vouches for the bytes.
     Verified,
+    /// Nowhere: whoever is asked answers itself.
+    #[cfg(feature = "acr")]
+    Never,
 }
 
 impl Redirects {
     fn plain_text(self) -> PlainText {
         match self {
             Self::Strict => PlainText::Keep,
+            #[cfg(feature = "acr")]
+            Self::Never => PlainText::Keep,
             Self::Verified => PlainText::Accept,
         }
     }
@@ -33,6 +38,10 @@ impl Redirects {
 ///
 /// Only `307` and `308` promise that method and body stay, so only they move an upload.
 pub(crate) fn next(request: &Outgoing<'_>, response: &Response) -> Result<Option<Url>, Error> {
+    #[cfg(feature = "acr")]
+    if request.redirects == Redirects::Never {
+        return Ok(None);
+    }
     let is_reading = matches!(request.method, Method::GET | Method::HEAD);
     match response.status() {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {}

@@ -1,13 +1,15 @@
 //! One answer: its head, and its body piece by piece.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use url::Url;
 
 use super::address::authority;
 use super::limit::Place;
+use super::route::Route;
 use super::{Outgoing, classify};
 use crate::envelope;
 use crate::{Error, ErrorKind};
@@ -15,28 +17,56 @@ use crate::{Error, ErrorKind};
 /// Bytes of a failed answer's body that are read for its message.
 const ENVELOPE_LIMIT: u64 = 64 << 10;
 
+/// Bytes that an answer has to bring in each second that it is waited for, on average over the
+/// time for which it may be silent: a server that sends one now and then is as good as one that
+/// is silent.
+const SLOWEST: u64 = 1 << 10;
+
 /// An answer whose body has not been read yet.
 pub(crate) struct Response {
     inner: reqwest::Response,
     method: Method,
     url: Url,
+    /// Where the proxy is that the answer came through.
+    proxy: Option<String>,
     idle: Duration,
+    /// Bytes of the body that came.
+    received: u64,
+    pace: Pace,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether another answer has said so before.
+    pub(crate) is_known: bool,
     /// What was shown to the host that answered.
     pub(crate) presented: Option<HeaderValue>,
     /// Held until the body is read or dropped, so that the limit covers the whole exchange.
     pub(crate) place: Option<Place>,
 }
 
+/// How fast the body came lately. Time in which nobody asked for more does not count.
+#[derive(Default)]
+struct Pace {
+    waited: Duration,
+    received: u64,
+}
+
 impl Response {
-    pub(crate) fn new(inner: reqwest::Response, request: &Outgoing<'_>, idle: Duration) -> Self {
+    pub(crate) fn new(
+        inner: reqwest::Response,
+        request: &Outgoing<'_>,
+        proxy: Option<String>,
+        idle: Duration,
+    ) -> Self {
         Self {
             inner,
             method: request.method.clone(),
             url: request.url.clone(),
+            proxy,
             idle,
+            received: 0,
+            pace: Pace::default(),
             retry_after: None,
+            is_known: false,
             presented: None,
             place: None,
         }
@@ -59,19 +89,69 @@ impl Response {
         &self.url
     }
 
+    /// Returns the declared length of the body.
+    pub(crate) fn length(&self) -> Option<u64> {
+        let length = self.header(CONTENT_LENGTH.as_str())?;
+        length.parse().ok()
+    }
+
+    /// Reports whether the end of the body can be told from a cut: by its length, or because it
+    /// comes in chunks, of which the last one says so.
+    pub(crate) fn has_an_end(&self) -> bool {
+        let is_chunked =
+            self.version() == Version::HTTP_11 && self.headers().contains_key(TRANSFER_ENCODING);
+        self.length().is_some() || is_chunked
+    }
+
+    /// Makes the error that a body without a trustworthy end is when it stops too early.
+    pub(crate) fn cut_short(&self) -> Error {
+        classify::short(&self.route(), self.received).by(&self.method)
+    }
+
+    fn route(&self) -> Route<'_> {
+        let (url, proxy) = (&self.url, self.proxy.as_deref());
+        Route { url, proxy }
+    }
+
     /// Returns a header's value, if it is there once at least and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
     }
 
     /// Returns the next piece of the body.
+    ///
+    /// A body that ends before its declared length was cut. Over HTTP/2 a stream that is reset
+    /// with `NO_ERROR` looks like one that has ended
+    /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let asked = Instant::now();
         let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
-            Ok(Ok(piece)) => return Ok(piece),
-            Ok(Err(error)) => classify::cut(&self.url, &error),
-            Err(_) => classify::silent(&self.url, "within an answer", self.idle),
+            Ok(Ok(Some(piece))) => {
+                self.received += piece.len() as u64;
+                if self.keeps_pace(asked.elapsed(), piece.len() as u64) {
+                    return Ok(Some(piece));
+                }
+                classify::slow(&self.route(), self.received)
+            }
+            Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
+                return Ok(None);
+            }
+            Ok(Ok(None)) => classify::short(&self.route(), self.received),
+            Ok(Err(error)) => classify::cut(&self.route(), &error),
+            Err(_) => classify::silent(&self.route(), "within an answer", self.idle),
         };
         Err(error.by(&self.method))
+    }
+
+    /// Says whether the body still comes at a speed that leads anywhere.
+    fn keeps_pace(&mut self, waited: Duration, received: u64) -> bool {
+        self.pace.waited += waited;
+        self.pace.received += received;
+        if self.pace.waited <= self.idle {
+            return true;
+        }
+        let Pace { waited, received } = std::mem::take(&mut self.pace);
+        u128::from(received) * 1000 >= waited.as_millis() * u128::from(SLOWEST)
     }
 
     /// Reads the whole body, which must not be longer than `limit` bytes.
@@ -91,16 +171,28 @@ impl Response {
         Ok(body.freeze())
     }
 
+    /// Returns the proxy, if the answer may be its own: what goes through in TLS is not.
+    fn meddling_proxy(&self) -> Option<&str> {
+        self.proxy
+            .as_deref()
+            .filter(|_| self.url.scheme() == "http")
+    }
+
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
-        // A body that breaks off or is endless still has a beginning worth showing.
-        while let Ok(Some(piece)) = self.chunk().await {
-            body.extend_from_slice(&piece);
-            if body.len() as u64 > ENVELOPE_LIMIT {
-                break;
+        let patience = self.idle;
+        let reading = async {
+            // A body that breaks off or is endless still has a beginning worth showing.
+            while let Ok(Some(piece)) = self.chunk().await {
+                body.extend_from_slice(&piece);
+                if body.len() as u64 > ENVELOPE_LIMIT {
+                    break;
+                }
             }
-        }
+        };
+        // So has one that comes drop by drop.
+        let _ = tokio::time::timeout(patience, reading).await;
         let presented = self
             .presented
             .as_ref()
@@ -108,7 +200,8 @@ impl Response {
         let secret = presented.and_then(|value| Some(value.split_once(' ')?.1));
         Error::answer(&self.url, self.status(), envelope::parse(&body))
             .without(secret)
+            .through(self.meddling_proxy())
             .by(&self.method)
-            .with_retry_after(self.retry_after)
+            .with_retry_after(self.retry_after, self.is_known)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::error::{Patience, chain};
 use crate::{Clock, Config, Error, RetryPolicy};
@@ -30,12 +30,22 @@ impl Retry {
         }
     }
 
+    /// Begins to count anew, within the same time, for another host that may do as well.
+    pub(crate) fn start_over(&mut self) {
+        self.attempts = 0;
+        self.interval = self.policy.initial_interval;
+    }
+
     /// Waits until the next try, or gives the error back when there shall be none.
     pub(crate) async fn pause(&mut self, error: Error) -> Result<(), Error> {
         self.attempts += 1;
         let error = error.with_attempts(self.attempts);
         let Some(patience) = error.patience() else {
             return Err(error);
+        };
+        let error = match error.retry_after() {
+            Some(asked) if !asked.is_zero() => error.with_hint(asked_to_wait(asked)),
+            _ => error,
         };
         let tries = match patience {
             Patience::Short => self.policy.unreachable_tries.min(self.policy.max_tries),
@@ -55,13 +65,18 @@ impl Retry {
             .map(|deadline| deadline.saturating_duration_since(now));
         if left.is_some_and(|left| wait > left) {
             let hint = format!("the next try would begin in {}, too late", spelled(wait));
-            return Err(error.with_hint(hint));
+            return Err(match error.hint() {
+                Some(_) => error,
+                None => error.with_hint(hint),
+            });
         }
-        warn!(
-            "transient error: {}; retrying in {}",
-            chain(&error),
-            spelled(wait)
-        );
+        let (told, pause) = (chain(&error), spelled(wait));
+        // When a host holds everybody back, one of them says so.
+        if error.is_known() {
+            debug!("transient error: {told}; retrying in {pause}");
+        } else {
+            warn!("transient error: {told}; retrying in {pause}");
+        }
         self.clock.sleep(wait).await;
         Ok(())
     }
@@ -69,13 +84,7 @@ impl Retry {
     fn next_wait(&mut self, error: &Error) -> Result<Duration, Error> {
         let backoff = self.backoff();
         match error.retry_after() {
-            Some(asked) if asked > self.policy.max_retry_after => {
-                let hint = format!(
-                    "the registry asks to wait {}; try again then",
-                    spelled(asked)
-                );
-                Err(error.clone().with_hint(hint))
-            }
+            Some(asked) if asked > self.policy.max_retry_after => Err(error.clone()),
             Some(asked) if !asked.is_zero() => Ok(asked),
             _ => Ok(backoff),
         }
@@ -103,6 +112,14 @@ fn jittered(interval: Duration, share: f64, drawn: f64) -> Duration {
 /// Multiplies without the panics of `Duration::mul_f64`.
 fn scaled(duration: Duration, factor: f64) -> Duration {
     Duration::try_from_secs_f64(duration.as_secs_f64() * factor).unwrap_or(duration)
+}
+
+/// What to do about a host that wants to be left alone.
+pub(crate) fn asked_to_wait(wait: Duration) -> String {
+    format!(
+        "the registry asks to wait {}; try again then",
+        spelled(wait)
+    )
 }
 
 /// Reads `Retry-After`: seconds, or a date, which is in the past when it is over already

@@ -373,6 +373,27 @@ async fn dangerous_token_servers_are_refused() {
     }
 }
 
+/// What a realm would be relative to is nowhere laid down, so nothing is sent anywhere.
+#[tokio::test]
+async fn relative_token_servers_are_refused_by_name() {
+    for realm in ["/token", "token", "//tokens.example/x", "?a", ""] {
+        let auth = bearer().realm(Realm::Url(realm.to_owned()));
+        let world = world(auth, basic("user", "pa55word"));
+        let error = look(&world).await.unwrap_err();
+        if realm.is_empty() {
+            assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
+            continue;
+        }
+        let host = world.registry.host();
+        let wanted =
+            format!("{host} names the token server {realm:?}, which is no absolute address");
+        assert_eq!(error.to_string(), wanted);
+        assert_eq!((error.kind(), tokens(&world)), (ErrorKind::Protocol, 0));
+        let shown = |record: &regimg_tests::registry::Record| record.authorization().is_some();
+        assert!(!world.registry.requests().iter().any(shown), "{realm}");
+    }
+}
+
 #[tokio::test]
 async fn half_an_account_is_none() {
     for (username, password) in [("user", ""), ("", "pa55word")] {

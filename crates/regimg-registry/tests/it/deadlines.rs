@@ -98,3 +98,25 @@ async fn waits_that_would_last_too_long_are_not_begun() {
         "the next try would begin in 7.5s, too late"
     );
 }
+
+/// Who was refused by nobody but stands before a closed gate is told why.
+#[tokio::test]
+async fn a_deadline_before_a_closed_gate_names_the_wait() {
+    let world = world(|config| {
+        config.clock = TestClock::standing();
+        config.max_requests = 1;
+        config.deadline = Some(Instant::now() + Duration::from_millis(500));
+        config.retry.max_tries = 1;
+    });
+    let busy = Fault::status(429).header("Retry-After", "60");
+    world.registry.fault(Match::any("/v2/a/b/*").once(), busy);
+    let repository = world.repository("a/b");
+    let refused = repository.tags().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::RateLimited);
+    let held = repository.tags().await.unwrap_err();
+    assert_eq!(held.kind(), ErrorKind::Deadline);
+    for error in [refused, held] {
+        let hint = "the registry asks to wait 1m0s; try again then";
+        assert_eq!(error.hint(), Some(hint), "{error:?}");
+    }
+}

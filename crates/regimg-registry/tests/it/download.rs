@@ -192,6 +192,99 @@ async fn a_blob_that_changed_is_refused() {
     }
 }
 
+/// Whatever is asked for, the answer is the part from `first` on, `length` bytes long.
+fn part(whole: &bytes::Bytes, first: usize, length: usize) -> Fault {
+    let range = format!("bytes {first}-{}/{}", first + length - 1, whole.len());
+    Fault::answer()
+        .as_status(206)
+        .header("content-range", &range)
+        .body(whole.slice(first..first + length))
+}
+
+/// A server may give less than was asked for
+/// (<https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7>).
+#[tokio::test]
+async fn short_parts_are_followed_by_the_next() {
+    let length = 1000;
+    for (name, parts, asked) in [
+        ("halves", vec![(0, 500), (500, 500)], &[0, 500][..]),
+        ("one byte", vec![(0, 1), (1, 1), (2, 998)], &[0, 1, 2]),
+        (
+            "too early a part",
+            vec![(0, 600), (100, 600), (700, 300)],
+            &[0, 600, 700],
+        ),
+        ("then the whole", vec![(0, 999)], &[0, 999]),
+    ] {
+        let (world, descriptor) = published(length);
+        for (first, length) in parts {
+            let rule = Match::get(BLOBS).once();
+            world
+                .registry
+                .fault(rule, part(&content(1000), first, length));
+        }
+        let got = download(&world, &descriptor).await.unwrap();
+        assert_eq!(got, content(length), "{name}");
+        assert_eq!(ranges(&world), ranged(asked), "{name}");
+        assert!(world.clock.waits().is_empty(), "{name}: nothing failed");
+    }
+}
+
+#[tokio::test]
+async fn hundreds_of_parts_are_no_failure() {
+    let (size, step) = (64 * 300, 64);
+    let (world, descriptor) = published(size);
+    let whole = content(size);
+    for first in (0..200 * step).step_by(step) {
+        world
+            .registry
+            .fault(Match::get(BLOBS).once(), part(&whole, first, step));
+    }
+    assert_eq!(download(&world, &descriptor).await.unwrap(), whole);
+    assert_eq!(ranges(&world).len(), 201);
+    assert!(world.clock.waits().is_empty());
+}
+
+#[tokio::test]
+async fn parts_that_bring_nothing_end() {
+    let (world, descriptor) = published(1000);
+    world
+        .registry
+        .fault(Match::get(BLOBS), part(&content(1000), 0, 400));
+    let error = download(&world, &descriptor).await.unwrap_err();
+    let told = (error.kind(), error.attempts());
+    assert_eq!(told, (ErrorKind::Interrupted, 5), "{error:?}");
+    assert_eq!(ranges(&world), ranged(&[0, 400, 400, 400, 400, 400]));
+}
+
+#[tokio::test]
+async fn a_blob_byte_by_byte_is_given_up() {
+    let (world, descriptor) = published(2000);
+    let whole = content(2000);
+    for first in 0..1000 {
+        world
+            .registry
+            .fault(Match::get(BLOBS).once(), part(&whole, first, 1));
+    }
+    let error = download(&world, &descriptor).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert_eq!(ranges(&world).len(), 257);
+}
+
+#[tokio::test]
+async fn a_part_shorter_than_it_says_is_no_part() {
+    let (world, descriptor) = published(1000);
+    let range = "bytes 0-799/1000";
+    let fault = Fault::answer()
+        .as_status(206)
+        .header("content-range", range)
+        .body(content(1000).slice(..400));
+    world.registry.fault(Match::get(BLOBS), fault);
+    let error = download(&world, &descriptor).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Digest, "{error:?}");
+    assert_eq!(ranges(&world).len(), 1);
+}
+
 #[tokio::test]
 async fn parts_without_a_place_are_refused() {
     let (world, descriptor) = published(1000);
@@ -292,6 +385,24 @@ async fn short_lived_addresses_are_asked_for_again() {
         4,
         "the registry's own and the second address"
     );
+}
+
+/// A byte now and then is as good as silence, and what came of it is not asked for again.
+#[tokio::test]
+async fn a_blob_drop_by_drop_is_asked_for_anew() {
+    let (world, descriptor) = published(100_000);
+    let drops = Fault::pace(1, std::time::Duration::from_millis(20));
+    world
+        .registry
+        .fault(Match::get("/v2/a/b/blobs/*").once(), drops);
+    assert_eq!(
+        download(&world, &descriptor).await.unwrap(),
+        content(100_000)
+    );
+    let ranges = ranges(&world);
+    assert_eq!(ranges.len(), 2, "{ranges:?}");
+    assert!(ranges[1].is_some(), "{ranges:?}");
+    assert!(world.log.warnings()[0].contains("too slow"));
 }
 
 #[tokio::test]

@@ -79,6 +79,26 @@ async fn a_cut_means_fewer_transfers_until_one_ends_well() {
     assert!(one.is_ok() && other.is_ok());
 }
 
+/// Configurations are read by the hundred, and each takes no longer than a manifest.
+#[tokio::test]
+async fn small_blobs_that_are_read_whole_count_as_requests() {
+    let server = registry();
+    let [small, large] =
+        [1 << 10, (1 << 20) + 1].map(|size| stored(&server, "a/b", &content(size)));
+    let world = World::new(server, Credential::Anonymous, |config| {
+        config.max_requests = 6;
+        config.max_transfers = 2;
+    });
+    let repository = world.repository("a/b");
+    for (blob, most) in [(&small, 6), (&large, 2)] {
+        world.registry.clear_requests();
+        let reads = (0..20).map(|_| repository.read_blob(blob, 2 << 20));
+        let reads = future::join_all(reads).await;
+        assert!(reads.iter().all(Result::is_ok));
+        assert_eq!(world.registry.max_in_flight(RouteKind::Blob), most);
+    }
+}
+
 #[tokio::test]
 async fn a_limit_without_a_time_holds_everybody_back_too() {
     let clock = TestClock::standing();
@@ -127,4 +147,53 @@ async fn hundreds_of_requests_survive_a_server_that_hangs_up() {
         world.registry.fault(Match::head(LATEST), fault);
         assert!(look(&world, 200).await.is_empty());
     }
+}
+
+/// Sixteen are refused at one time: one of them says so, and when the time is over no more go out
+/// than the limit has become.
+#[tokio::test]
+async fn a_closed_gate_is_told_once_and_opens_for_a_few() {
+    for (header, wait) in [("retry-after", 60), ("x-nothing", 5)] {
+        let clock = TestClock::standing();
+        let world = World::new(registry(), Credential::Anonymous, |config| {
+            config.max_requests = 16;
+            config.retry.jitter = 0.0;
+            config.clock = clock.clone();
+        });
+        let busy = Fault::status(429).header(header, "60");
+        world.registry.fault(Match::head(LATEST).times(16), busy);
+        let all = look(&world, 40);
+        let time = async {
+            while clock.waits().len() < 40 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(world.registry.count("HEAD", LATEST), 16);
+            assert_eq!(
+                world.registry.max_in_flight(RouteKind::Manifest),
+                16,
+                "all were under way when the first was refused"
+            );
+            world.registry.clear_requests();
+            clock.advance(Duration::from_secs(wait));
+        };
+        let both = tokio::time::timeout(Duration::from_secs(20), future::join(all, time));
+        assert!(both.await.unwrap().0.is_empty());
+        assert_eq!(world.registry.count("HEAD", LATEST), 40);
+        // Half as many at first, and one more for each round that went well.
+        let most = world.registry.max_in_flight(RouteKind::Manifest);
+        assert!((8..=11).contains(&most), "{header}: {most}");
+        let warnings = world.log.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("429"), "{warnings:?}");
+    }
+}
+
+/// Whoever is refused again after the gate had opened says so again.
+#[tokio::test]
+async fn every_closing_of_the_gate_is_told() {
+    let world = World::open(registry());
+    let busy = Fault::status(429).header("retry-after", "60");
+    world.registry.fault(Match::head(LATEST).times(3), busy);
+    assert!(look(&world, 1).await.is_empty());
+    assert_eq!(world.log.warnings().len(), 3);
 }

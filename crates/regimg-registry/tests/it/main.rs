@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "acr")]
+mod acr;
 mod auth;
+mod cuts;
 mod deadlines;
 mod differential;
 #[cfg(feature = "docker-config")]
@@ -11,6 +14,7 @@ mod download;
 #[cfg(feature = "ecr")]
 mod ecr;
 mod events;
+mod large;
 mod limits;
 mod log;
 mod manifests;
@@ -19,6 +23,7 @@ mod proxies;
 mod push;
 mod redirects;
 mod referrers;
+mod registries;
 mod retries;
 mod schemes;
 mod soak;

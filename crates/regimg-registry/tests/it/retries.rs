@@ -76,6 +76,36 @@ async fn too_long_a_wait_is_an_error_that_says_so() {
     assert!(world.clock.waits().is_empty());
 }
 
+/// However the waiting ends, the error says what the registry asked for.
+#[tokio::test]
+async fn given_up_waits_tell_what_was_asked_for() {
+    type Adjust = fn(&mut regimg_registry::Config);
+    let cases: [(&str, Adjust); 4] = [
+        ("no longer", |config| {
+            config.retry.max_elapsed = Duration::from_secs(30);
+        }),
+        ("no such wait", |config| {
+            config.retry.max_retry_after = Duration::from_secs(30);
+        }),
+        ("no more tries", |config| config.retry.max_tries = 1),
+        ("no time", |config| {
+            config.deadline = Some(std::time::Instant::now() + Duration::from_secs(30));
+        }),
+    ];
+    for (name, adjust) in cases {
+        for status in [429, 503] {
+            let world = World::new(registry(), Credential::Anonymous, adjust);
+            let busy = Fault::status(status).header("Retry-After", "60");
+            world.registry.fault(Match::get(LATEST), busy);
+            let error = fetch(&world).await.unwrap_err();
+            assert_eq!(error.status(), Some(status), "{name}: {error:?}");
+            assert_eq!(error.retry_after(), Some(Duration::from_mins(1)), "{name}");
+            let hint = "the registry asks to wait 1m0s; try again then";
+            assert_eq!(error.hint(), Some(hint), "{name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_budget_ends() {
     let world = World::new(registry(), Credential::Anonymous, |config| {
@@ -210,4 +240,31 @@ async fn whoever_gives_up_leaves_nothing_behind() {
     let given_up = tokio::time::timeout(Duration::from_millis(100), fetch(&world)).await;
     assert!(given_up.is_err());
     fetch(&world).await.unwrap();
+}
+
+/// A byte now and then keeps no reader waiting for hours.
+#[tokio::test]
+async fn answers_drop_by_drop_are_broken_off() {
+    let drops = || Fault::pace(1, Duration::from_millis(20));
+    let world = World::open(registry());
+    world.registry.fault(Match::get(LATEST).once(), drops());
+    fetch(&world).await.unwrap();
+    assert_eq!(world.registry.count("GET", LATEST), 2);
+    assert!(world.log.warnings()[0].contains("too slow"));
+
+    let world = World::open(registry());
+    let refusal = Fault::status(400).body("w".repeat(5000));
+    world
+        .registry
+        .fault(Match::get(LATEST), refusal.and(drops()));
+    let error = fetch(&world).await.unwrap_err();
+    assert_eq!(error.status(), Some(400));
+    assert!(error.message().starts_with('w'), "what came is told");
+    let sent: u64 = world
+        .registry
+        .requests()
+        .iter()
+        .map(|record| record.sent)
+        .sum();
+    assert!(sent < 5000, "{sent}");
 }

@@ -1,7 +1,7 @@
 //! Tag lists.
 
 use futures_util::StreamExt as _;
-use regimg_registry::ErrorKind;
+use regimg_registry::{Credential, ErrorKind};
 use regimg_tests::Image;
 use regimg_tests::registry::{Fault, LinkForm, Match, Paging, Registry};
 
@@ -176,4 +176,111 @@ async fn long_lists_are_read_and_endless_pages_refused() {
         .fault(Match::get("/v2/a/b/tags/list*"), Fault::endless());
     let error = world.repository("a/b").tags().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+/// Lists all tags of `a/b`, whose only page is `body`.
+async fn listed(body: String, max_tags: usize) -> Result<Vec<String>, regimg_registry::Error> {
+    let registry = Registry::start();
+    registry.create_repository("a/b");
+    let fault = Fault::answer().body(body);
+    registry.fault(Match::get("/v2/a/b/tags/list*"), fault);
+    let world = World::new(registry, Credential::Anonymous, |config| {
+        config.max_tags = max_tags;
+    });
+    world.repository("a/b").tags().await
+}
+
+#[tokio::test]
+async fn pages_are_objects_and_their_tags_texts() {
+    for (body, wanted) in [
+        (r#"{"tags":["a","b"]}"#, Some(&["a", "b"][..])),
+        (r#"{"tags":["","a",""]}"#, Some(&["a"])),
+        (r#"{"extra":[[1]],"tags":["a"],"more":null}"#, Some(&["a"])),
+        (r#"{"tags":null}"#, Some(&[])),
+        (r#"{"name":"a/b"}"#, Some(&[])),
+        (r#"[["a","b"]]"#, None),
+        (r#"[["a"],{}]"#, None),
+        (r#"["a"]"#, None),
+        (r#"{"tags":{"0":"a"}}"#, None),
+        (r#"{"tags":"a"}"#, None),
+        (r#"{"tags":["a",7]}"#, None),
+        (r#"{"tags":["a"],"tags":["b"]}"#, None),
+        (r#"{"tags":["a"]} x"#, None),
+        ("null", None),
+        ("", None),
+    ] {
+        let got = listed(body.to_owned(), 100).await;
+        match wanted {
+            Some(wanted) => assert_eq!(got.unwrap(), wanted, "{body}"),
+            None => assert_eq!(got.unwrap_err().kind(), ErrorKind::Protocol, "{body}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn too_much_is_refused_and_the_limit_named() {
+    let tags = |count: usize, tag: &str| {
+        let tag = format!("{tag:?},");
+        format!(r#"{{"tags":[{}"x"]}}"#, tag.repeat(count - 1))
+    };
+    let long = "t".repeat(300);
+    for (name, body, max_tags, limit) in [
+        ("too many", tags(101, "t"), 100, "100 tags"),
+        ("too long ones", tags(50, &long), 100, "100 tags"),
+        (
+            "too large a page",
+            tags(30_000, &long),
+            1 << 20,
+            "8388608 bytes",
+        ),
+        (
+            "too many in a page",
+            tags(262_145, "t"),
+            1 << 20,
+            "at most 262144 texts",
+        ),
+    ] {
+        let error = listed(body, max_tags).await.unwrap_err();
+        let told = format!("{error:?}");
+        assert!(told.contains(limit), "{name}: {told}");
+        assert!(told.len() < 1000, "{name}: {told}");
+    }
+    assert_eq!(listed(tags(100, "t"), 100).await.unwrap(), ["t", "x"]);
+}
+
+/// The library quotes the text that it did not expect, however long it is.
+#[tokio::test]
+async fn what_is_not_understood_is_not_repeated_at_length() {
+    let text = "quoted".repeat(1 << 20);
+    for body in [format!(r#"{{"tags":{text:?}}}"#), format!("{text:?}")] {
+        let error = listed(body, 100).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        let told = format!("{error:?}");
+        assert!(told.contains("quoted") && told.len() < 1000, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn refusals_of_any_size_are_told_in_short() {
+    let world = tagged(0, Paging::default());
+    let text = "word".repeat(1 << 20);
+    let many = vec![r#"{"code":"C","message":"m"}"#; 2000].join(",");
+    let url = format!("https://elsewhere.example/{text}");
+    for fault in [
+        Fault::status(400).body(text.clone()),
+        Fault::status(400).body(format!(
+            r#"{{"errors":[{{"code":{text:?},"message":{text:?}}}]}}"#
+        )),
+        Fault::status(400).body(format!(r#"{{"errors":[{many}]}}"#)),
+        Fault::redirect_to(&format!("ftp://elsewhere.example/{}", &url[30..60_000])),
+        Fault::answer().header("link", &format!("<{}>; rel=next", &url[..60_000])),
+    ] {
+        world.registry.clear_faults();
+        world
+            .registry
+            .fault(Match::get("/v2/a/b/tags/list*"), fault);
+        let error = world.repository("a/b").tags().await.unwrap_err();
+        let told = format!("{error:?} {:?}", error.codes().collect::<Vec<_>>());
+        assert!(told.len() < 4000, "{}: {}", told.len(), &told[..200]);
+    }
 }

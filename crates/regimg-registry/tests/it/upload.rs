@@ -377,3 +377,35 @@ async fn uploads_over_http_2() {
     );
     assert_eq!(world.registry.count("POST", UPLOADS), 1);
 }
+
+/// A registry that takes a little of each request would get the rest of the blob over and over.
+#[tokio::test]
+async fn a_registry_that_takes_byte_by_byte_is_given_up() {
+    let (world, source) = (world(), Source::new(content(2000)));
+    let patches = Match::patch(UPLOADS);
+    world.registry.fault(patches, Fault::keep_only(2));
+    let error = push(&world, &source).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert_eq!(world.registry.count("PATCH", UPLOADS), 65);
+    assert_eq!(world.registry.open_uploads(), 0);
+}
+
+/// What was sent, and lost again with its session, is no progress.
+#[tokio::test]
+async fn uploads_that_are_lost_each_time_end() {
+    let (world, source) = (world(), Source::new(content(9 << 20)));
+    let patch = || Match::patch(UPLOADS);
+    world.registry.fault(patch().once(), Fault::status(413));
+    let second = patch().with_header("content-range", "8388608-");
+    world.registry.fault(second, Fault::close());
+    world
+        .registry
+        .fault(Match::get(UPLOADS), Fault::status(404));
+    let error = push(&world, &source).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.attempts()),
+        (ErrorKind::Interrupted, 5),
+        "{error:?}"
+    );
+    assert_eq!(world.registry.open_uploads(), 0);
+}

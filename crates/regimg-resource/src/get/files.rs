@@ -32,10 +32,15 @@ pub(super) fn write_version(
     staging: &Staging,
     repository: &str,
     version: &RequestedVersion,
-) -> io::Result<()> {
-    fs::write(staging.join(TAG), &version.tag)?;
-    fs::write(staging.join(DIGEST), &version.digest)?;
-    fs::write(staging.join(REPOSITORY), repository)
+) -> Result<(), Error> {
+    let files = [
+        (TAG, version.tag.as_str()),
+        (DIGEST, &version.digest),
+        (REPOSITORY, repository),
+    ];
+    files
+        .into_iter()
+        .try_for_each(|(name, text)| fs::write(staging.join(name), text).during(name))
 }
 
 /// Writes what the image says about itself.

@@ -20,7 +20,7 @@ use crate::error::{During, Error};
 use crate::protocol::{GetRequest, MetadataField, RequestedVersion, StepResponse};
 use crate::remote;
 use crate::report::Reporter;
-use crate::resolve::{self, Located, Name, Origin, Origins, Patience, Settings, field};
+use crate::resolve::{Located, Name, Origin, Origins, Patience, Settings, field};
 
 use describe::{Description, Documents, image_manifest, own_annotations};
 use staging::Staging;
@@ -33,7 +33,7 @@ use wanted::{Format, Wanted};
 ///
 /// Whatever keeps the image from being there whole and verified. Nothing of it, and nothing
 /// of an earlier step in the same directory, is then left under a name that a later step
-/// would read.
+/// would read. A request that cannot be meant fails before the directory is touched.
 pub(crate) async fn get(
     request: &GetRequest,
     directory: &Path,
@@ -45,7 +45,6 @@ pub(crate) async fn get(
         params: _,
         version,
     } = request;
-    resolve::refuse_for_get(source)?;
     let located = Located::of(source, settings, report).await?;
     let name = Name::of(&located.repository).during("failed to resolve repository")?;
     let origins = Origins::of(source, &located, &name, Patience::Step)?;

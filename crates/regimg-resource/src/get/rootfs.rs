@@ -114,12 +114,12 @@ impl Watch {
     /// build's output know it by; the unpacker knows only its place.
     fn failure(&self, error: regimg_unpack::Error) -> Failure {
         let layer = error.layer().and_then(|index| self.layers.get(index));
-        let phase = match layer {
-            Some(layer) => format!("layer {}", layer.digest),
-            None => "unpack".to_owned(),
-        };
         // What the disk refuses is not the download's fault.
         let reading = layer.filter(|_| error.kind() != ErrorKind::System);
+        let (phase, error) = match layer {
+            Some(layer) => (format!("layer {}", layer.digest), error.without_layer()),
+            None => ("unpack".to_owned(), error),
+        };
         Failure {
             reading: reading.map(|layer| Arc::clone(&layer.spool)),
             error: Error::During {

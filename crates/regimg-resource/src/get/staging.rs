@@ -1,6 +1,6 @@
 //! What is being written, out of sight until it is whole.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -8,10 +8,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::error::{During, Error};
+
 use super::files;
 
 /// How the names of directories begin that are not to be looked into.
 const PREFIX: &str = ".regimg-";
+
+/// The permission bit by which the owner may write.
+const OWNER_WRITES: u32 = 0o200;
 
 /// Everything that a get step gives a name in its directory, in the order in which it
 /// appears there. A later step that waits for `digest` finds the rest.
@@ -60,15 +65,19 @@ impl Staging {
     }
 
     /// Moves everything that was built to the destination; all of it, or nothing.
-    pub(super) fn publish(&self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// The name that cannot be given.
+    pub(super) fn publish(&self) -> Result<(), Error> {
         let mut published = Vec::new();
         for name in NAMES {
-            match fs::rename(self.join(name), self.destination.join(name)) {
+            match rename(&self.join(name), &self.destination.join(name)) {
                 Ok(()) => published.push(name),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     self.take_back(&published);
-                    return Err(error);
+                    return Err(error).during(name);
                 }
             }
         }
@@ -79,7 +88,7 @@ impl Staging {
     /// the news; that it cannot be hidden any more would be none that helps.
     fn take_back(&self, names: &[&str]) {
         for name in names {
-            let _ = fs::rename(self.destination.join(name), self.join(name));
+            let _ = rename(&self.destination.join(name), &self.join(name));
         }
     }
 }
@@ -98,26 +107,54 @@ impl Drop for Staging {
 /// # Errors
 ///
 /// It cannot be made, written to, or rid of what is there.
-pub(super) fn clear(destination: &Path) -> io::Result<()> {
-    fs::create_dir_all(destination)?;
-    let bin = Staging::create(destination)?;
-    for name in NAMES {
-        match fs::rename(destination.join(name), bin.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+pub(super) fn clear(destination: &Path) -> Result<(), Error> {
+    fs::create_dir_all(destination).during(shown(destination))?;
+    let bin = Staging::create(destination).during(shown(destination))?;
+    for name in left_over(&bin).during(shown(destination))? {
+        match rename(&destination.join(&name), &bin.join(&name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).during(shown(Path::new(&name)));
+            }
             _ => {}
         }
     }
-    for entry in fs::read_dir(destination)? {
-        let entry = entry?;
-        let is_left_over = entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(PREFIX.as_bytes());
-        if is_left_over && entry.path() != bin.path() {
-            fs::rename(entry.path(), bin.join(entry.file_name()))?;
+    Ok(())
+}
+
+/// Lists what an earlier step may have given a name.
+fn left_over(bin: &Staging) -> io::Result<Vec<OsString>> {
+    let mut names: Vec<_> = NAMES.map(OsString::from).into();
+    for entry in fs::read_dir(&bin.destination)? {
+        let name = entry?.file_name();
+        let is_ours = name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
+        // By name, since one of the two paths may be relative.
+        if is_ours && bin.path().file_name() != Some(&name) {
+            names.push(name);
         }
     }
-    Ok(())
+    Ok(names)
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// Moves a file or directory on one volume. Who gives a directory another parent writes to
+/// its `..`, which an image's root may forbid its owner, and only root disregards.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    let refused = match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => error,
+        outcome => return outcome,
+    };
+    let metadata = fs::symlink_metadata(from)?;
+    let mode = metadata.permissions().mode();
+    if !metadata.is_dir() || mode & OWNER_WRITES != 0 {
+        return Err(refused);
+    }
+    fs::set_permissions(from, fs::Permissions::from_mode(mode | OWNER_WRITES))?;
+    let renamed = fs::rename(from, to);
+    let place = if renamed.is_ok() { to } else { from };
+    renamed.and(fs::set_permissions(place, metadata.permissions()))
 }
 
 /// Lets this user remove what is in a directory: an image may hold directories that their
@@ -135,6 +172,7 @@ fn open_up(directory: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::describe;
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).unwrap();
@@ -154,7 +192,8 @@ mod tests {
         }
         // A directory cannot be replaced by a file.
         fs::create_dir(destination.path().join("digest")).unwrap();
-        assert!(staging.publish().is_err());
+        let refused = describe(&staging.publish().unwrap_err());
+        assert!(refused.starts_with("digest: "), "{refused}");
         assert!(!destination.path().join("tag").exists());
         fs::remove_dir(destination.path().join("digest")).unwrap();
         staging.publish().unwrap();

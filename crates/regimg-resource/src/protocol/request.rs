@@ -139,6 +139,11 @@ pub struct Source {
     ///
     /// Default: anonymous. Example: `((registry.password))`.
     pub password: MaybeSecret,
+    /// The text of a Docker `config.json`, whose entry for a registry logs in there: to the
+    /// registry and to the mirror, each unless it has a `username` of its own.
+    ///
+    /// Default: none. Example: `((registry.docker_config))`.
+    pub docker_config_json: MaybeSecret,
     /// ECR: the access key to begin with. Without keys the environment, a profile, a web identity,
     /// ECS or EC2 says who asks.
     ///
@@ -181,23 +186,35 @@ pub struct Source {
     ///
     /// Default: `regimg`. Example: `concourse`.
     pub aws_role_session_name: String,
-    /// Login to ACR: switches it on. Not supported by this version, which refuses it.
+    /// Logs in to Azure Container Registry, as a managed identity unless the fields below say
+    /// otherwise. `repository` names the registry in full; `username` and `password` are not used.
     ///
-    /// Default: none. Example: none.
+    /// Default: `false`. Example: `true`.
     pub azure_acr: bool,
-    /// Login to ACR: client id of the managed identity. Not supported by this version, which
-    /// refuses it.
+    /// Who logs in to ACR: the id of a user-assigned identity, or of an application.
     ///
-    /// Default: none. Example: none.
+    /// Default: the system-assigned identity. Example: `((azure.client_id))`.
     pub azure_client_id: String,
-    /// Login to ACR: tenant of the identity. Not supported by this version, which refuses it.
+    /// The tenant of the registry, not that of the machine.
     ///
-    /// Default: none. Example: none.
+    /// Default: the registry is asked. Example: `((azure.tenant_id))`.
     pub azure_tenant_id: String,
-    /// Login to ACR: cloud. Not supported by this version, which refuses it.
+    /// The registry's cloud: `AzurePublic`, `AzureGovernment` or `AzureChina`.
     ///
-    /// Default: none. Example: none.
+    /// Default: by the name, `.azurecr.us` and `.azurecr.cn`. Example: `AzureGovernment`.
     pub azure_environment: String,
+    /// Logs in to ACR as a service principal: the secret of the application `azure_client_id`.
+    ///
+    /// Default: none. Example: `((azure.client_secret))`.
+    pub azure_client_secret: MaybeSecret,
+    /// Logs in to ACR by a token that `azure_client_id` trusts (workload identity federation).
+    ///
+    /// Default: none. Example: `((azure.federated_token))`.
+    pub azure_federated_token: MaybeSecret,
+    /// The same, with the path of a file that holds the token.
+    ///
+    /// Default: by `AZURE_FEDERATED_TOKEN_FILE`. Example: `/var/run/secrets/azure/tokens/azure-identity-token`.
+    pub azure_federated_token_file: String,
     /// A mirror of Docker Hub that is asked first. For other registries it says nothing.
     ///
     /// Default: none. Example: `{host: mirror.example.com}`.
@@ -211,6 +228,20 @@ pub struct Source {
     ///
     /// Default: the system's. Example: `[((ca.certificate))]`.
     pub ca_certs: Vec<String>,
+    /// Accepts whatever certificate the registry shows. Whoever is on the way can then read the
+    /// login and replace what a tag names; each run says so. `ca_certs` is almost always better.
+    ///
+    /// Default: `false`. Example: `true`.
+    pub skip_tls_verify: bool,
+    /// The certificate to show to a registry that asks for one, PEM, with those between it and
+    /// its authority behind it.
+    ///
+    /// Default: none. Example: `((registry.client_cert))`.
+    pub client_cert: String,
+    /// The private key of `client_cert`, PEM, not encrypted.
+    ///
+    /// Default: none. Example: `((registry.client_key))`.
+    pub client_key: MaybeSecret,
     /// The platform to take from an image of several.
     ///
     /// Default: `linux` and the worker's architecture. Example: `{architecture: arm64/v8}`.
@@ -245,6 +276,18 @@ pub struct RegistryMirror {
     ///
     /// Default: anonymous. Example: `((mirror.password))`.
     pub password: MaybeSecret,
+    /// As in the source, for the mirror alone: what the source says is for the origin only.
+    ///
+    /// Default: `false`. Example: `true`.
+    pub skip_tls_verify: bool,
+    /// The certificate to show to the mirror, PEM. That of the source is for the origin only.
+    ///
+    /// Default: none. Example: `((mirror.client_cert))`.
+    pub client_cert: String,
+    /// The private key of `client_cert`, PEM, not encrypted.
+    ///
+    /// Default: none. Example: `((mirror.client_key))`.
+    pub client_key: MaybeSecret,
 }
 
 /// `content_trust`.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::{self, BoxFuture};
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use regimg_core::{Descriptor, Digest, Identifier, RawManifest};
-use regimg_registry::{BlobOutcome, BlobSource, ManifestOutcome, RepositoryClient};
+use regimg_registry::{BlobOutcome, BlobSource, ErrorKind, ManifestOutcome, RepositoryClient};
 use regimg_select::PushTags;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -66,6 +66,8 @@ impl Push<'_> {
         };
         let uploading = async { self.blobs(blobs).await.during(PHASE) };
         let (prepared, tally) = future::try_join(preparing, uploading).await?;
+        // What comes from here on is about the whole image, and belongs below the bars.
+        self.report.finish();
         for layer in &prepared.foreign {
             self.report.info(&format!(
                 "not pushed: {}, a layer that is to be had from {}",
@@ -96,7 +98,17 @@ impl Push<'_> {
             bar: bar.clone(),
         };
         let pushing = self.repository.push_blob(&watched, &from);
-        let outcome = pushing.await.during(format!("blob {digest}"))?;
+        let outcome = pushing.await.map_err(|error| {
+            // That error names the blob itself, and is not the registry's.
+            let phase = match error.kind() {
+                ErrorKind::Source => "reading the image".to_owned(),
+                _ => format!("blob {digest}"),
+            };
+            Error::During {
+                phase: phase.into(),
+                source: error.into(),
+            }
+        })?;
         let (line, end) = match outcome {
             BlobOutcome::Existed => ("existing blob", "existed"),
             BlobOutcome::Mounted => ("mounted blob", "mounted"),

@@ -1,6 +1,6 @@
 //! Under which tags the image goes to its repository.
 
-use std::fs;
+use std::io::{self, Read};
 
 use regimg_registry::RepositoryClient;
 use regimg_select::{PushError, PushErrorKind, PushPlan, PushPolicy, PushTags};
@@ -104,11 +104,13 @@ fn additional(name: &str, step: &StepDirectory) -> Result<String, Error> {
     }
     let path = step.path().join(name.trim_start_matches('/'));
     let read = || {
-        let path = step.follow(&path)?;
-        if fs::metadata(&path)?.len() > FILE_LIMIT {
-            return Err(std::io::Error::other("is larger than 1 MiB"));
+        let (mut file, metadata) = step.open(&path)?;
+        if metadata.len() > FILE_LIMIT {
+            return Err(io::Error::other("is larger than 1 MiB"));
         }
-        fs::read_to_string(path)
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(text)
     };
     read()
         .during(format!("failed to read file at \"{}\"", path.display()))

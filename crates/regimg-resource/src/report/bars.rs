@@ -92,7 +92,7 @@ impl Bars {
 
     /// Writes lines above the bars.
     pub(super) fn write_above(&self, text: &str) {
-        self.shared.lock().write_above(text);
+        self.shared.lock().write_above(text, Instant::now());
     }
 
     /// Adds a bar below the others.
@@ -171,8 +171,13 @@ impl Block {
             text += &in_place(is_there, &line.text);
         }
         self.sink.write(&text);
+        self.keep(lines);
+    }
+
+    /// Remembers what was drawn, but for those that are done: they stay as they stand, above
+    /// the block from now on.
+    fn keep(&mut self, lines: Vec<Line>) {
         self.lines = lines;
-        // Those that are done stay as they were drawn, above the block from now on.
         let done = self.lines.iter().take_while(|line| line.is_last).count();
         self.lines.drain(..done);
         self.bars.drain(..done);
@@ -191,15 +196,17 @@ impl Block {
         lines
     }
 
-    fn write_above(&self, text: &str) {
+    /// Writes lines above the block, which is drawn anew below them as it stands by now.
+    fn write_above(&mut self, text: &str, now: Instant) {
         if self.lines.is_empty() {
             return self.sink.write(&format!("{text}\n"));
         }
-        let block = self.lines.iter().map(|line| line.text.as_str());
-        let lines = text.lines().chain(block);
-        let lines = lines.map(|line| in_place(false, line));
-        let text = self.cursor_up() + &lines.collect::<String>();
-        self.sink.write(&text);
+        let lines = self.render(now);
+        let block = lines.iter().map(|line| line.text.as_str());
+        let text = text.lines().chain(block);
+        let text: String = text.map(|line| in_place(false, line)).collect();
+        self.sink.write(&(self.cursor_up() + &text));
+        self.keep(lines);
     }
 
     fn cursor_up(&self) -> String {
@@ -298,7 +305,7 @@ mod tests {
         }
         block.paint(now);
         bars[1].done("done");
-        block.write_above("a warning");
+        block.write_above("a warning", now);
         block.paint(now);
         assert_eq!(
             view(&text(&block, &stderr)),
@@ -311,7 +318,7 @@ mod tests {
         );
         bars[0].done("done");
         block.paint(now);
-        block.write_above("another warning");
+        block.write_above("another warning", now);
         bars[2].say("downloading");
         block.paint(now);
         assert_eq!(
@@ -323,6 +330,24 @@ mod tests {
                 "another warning",
                 "layer2 downloading"
             ]
+        );
+    }
+
+    /// A line that comes when all is done must not bring back how it looked before.
+    #[test]
+    fn what_is_written_last_shows_the_bars_as_they_are() {
+        let (mut block, stderr) = block(names(0..2));
+        let now = Instant::now();
+        block.paint(now);
+        for bar in block.bars.clone() {
+            bar.done("done");
+        }
+        for line in ["pushed a", "pushed b"] {
+            block.write_above(line, now);
+        }
+        assert_eq!(
+            view(&text(&block, &stderr)),
+            ["pushed a", "layer0 done", "layer1 done", "pushed b"]
         );
     }
 

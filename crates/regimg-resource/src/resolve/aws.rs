@@ -6,7 +6,7 @@ use crate::error::{During, Error};
 use crate::protocol::Source;
 use crate::report::Reporter;
 
-use super::login::{Located, Login};
+use super::located::Located;
 use super::{Settings, TEST_SILENCE, field};
 
 const PUBLIC: &str = "public.ecr.aws";
@@ -69,12 +69,17 @@ pub(super) async fn locate(
     };
     Ok(Located {
         repository,
-        login: Login::of(ecr),
+        ecr: Some(ecr),
     })
 }
 
 fn config(source: &Source, named: &Named<'_>, settings: &Settings) -> Result<EcrConfig, Error> {
     refuse_white_space(source)?;
+    if source.azure_acr {
+        let given = first_given(source).unwrap_or("source.aws_region");
+        let problem = format!("is given together with {given}: a registry is of one cloud");
+        return Err(field("source.azure_acr", &problem));
+    }
     match named {
         Named::Path(_) if source.aws_region.is_empty() => {
             let given = first_given(source).unwrap_or("source.aws_region");

@@ -1,74 +1,133 @@
-//! Where the image is and who asks for it there, clouds' own ways included.
+//! Who asks at a place, and how that is proved.
 
-use std::fmt;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::ffi::OsStr;
 
-use regimg_registry::CredentialSource;
+use regimg_core::Repository;
+use regimg_registry::{Acr, Client, Config, Credential, DockerConfig, Ecr, Helpers};
 
-use crate::error::Error;
-use crate::protocol::Source;
-use crate::report::Reporter;
+use crate::error::{During, Error};
+use crate::protocol::{MaybeSecret, RegistryMirror, Source};
 
-use super::{Settings, aws, origin};
+use super::azure::Azure;
+use super::located::Located;
+use super::{Settings, field};
 
-/// Who asks a registry: a login that was given, or one that a cloud gives when it is needed.
-#[derive(Clone)]
-pub(crate) struct Login(Arc<dyn CredentialSource>);
+/// Where the credential for one place comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Login {
+    /// The request says it, or says that there is none.
+    Given(Credential),
+    /// A Docker configuration, which knows several places.
+    Docker(DockerConfig),
+    /// An identity of Azure.
+    Azure(Azure),
+    /// Whoever AWS takes, for ECR.
+    Aws(Ecr),
+}
 
 impl Login {
-    pub(super) fn of(source: impl CredentialSource + 'static) -> Self {
-        Self(Arc::new(source))
-    }
-
-    pub(super) fn source(&self) -> Arc<dyn CredentialSource> {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Login(****)")
-    }
-}
-
-/// What the source says of a place: its repository in full, and who asks.
-#[derive(Clone, Debug)]
-pub(crate) struct Located {
-    /// As `source.repository` is written, behind the registry that a cloud puts it in.
-    pub(crate) repository: String,
-    pub(super) login: Login,
-}
-
-impl Located {
-    /// Finds the place. A cloud may have to be asked where it is.
+    /// Reads who asks at the origin: a cloud's identity, else the login, else what a Docker
+    /// configuration has for it.
     ///
     /// # Errors
     ///
-    /// A login that cannot be meant, or a cloud that does not give one.
-    pub(crate) async fn of(
+    /// Half a login, or fields that contradict each other.
+    pub(super) fn of(
         source: &Source,
-        settings: &Settings,
-        report: &Reporter,
+        located: &Located,
+        repository: &Repository,
     ) -> Result<Self, Error> {
-        // Without a name there is nothing to ask for, which is said later in better words.
-        if aws::is_meant(source) && !source.repository.is_empty() {
-            return aws::locate(source, settings, report).await;
+        if let Some(ecr) = &located.ecr {
+            return Ok(Self::Aws(ecr.clone()));
         }
-        Ok(Self {
-            repository: source.repository.clone(),
-            login: Login::of(origin::credential(
-                &source.username,
-                &source.password,
-                ["source.username", "source.password"],
-            )?),
+        if let Some(azure) = Azure::of(source, repository)? {
+            return Ok(Self::Azure(azure));
+        }
+        let fields = ["source.username", "source.password"];
+        let given = credential(&source.username, &source.password, fields)?;
+        Self::or_docker(given, source)
+    }
+
+    /// Reads who asks at the mirror: its own login, else what a Docker configuration has for it.
+    ///
+    /// # Errors
+    ///
+    /// Half a login.
+    pub(super) fn of_mirror(source: &Source, mirror: &RegistryMirror) -> Result<Self, Error> {
+        let fields = [
+            "source.registry_mirror.username",
+            "source.registry_mirror.password",
+        ];
+        let given = credential(&mirror.username, &mirror.password, fields)?;
+        Self::or_docker(given, source)
+    }
+
+    fn or_docker(given: Credential, source: &Source) -> Result<Self, Error> {
+        let text = &source.docker_config_json.0;
+        // Read in any case: that it is broken shall not show on another day.
+        let docker = (!text.is_empty())
+            .then(|| DockerConfig::parse(text.expose()))
+            .transpose()
+            .during("source.docker_config_json")?;
+        Ok(match docker {
+            Some(docker) if given.is_anonymous() => Self::Docker(docker),
+            _ => Self::Given(given),
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn anonymous(repository: &str) -> Self {
-        Self {
-            repository: repository.to_owned(),
-            login: Login::of(regimg_registry::Credential::Anonymous),
-        }
+    /// Prepares a client that logs in so.
+    ///
+    /// # Errors
+    ///
+    /// A configuration or an environment that cannot be meant.
+    pub(super) fn client(&self, config: Config, settings: &Settings) -> Result<Client, Error> {
+        let client = match self {
+            Self::Given(credential) => Client::new(config, credential.clone()),
+            Self::Docker(docker) => {
+                let docker = docker.clone();
+                let docker = match &settings.helpers {
+                    Some(helpers) => docker.with_helpers(helpers.clone()),
+                    None => docker,
+                };
+                Client::new(config, docker)
+            }
+            Self::Azure(azure) => {
+                let acr = Acr::new(azure.config(&settings.azure)?, &config);
+                Client::new(config, acr.during("initialize login to ACR")?)
+            }
+            Self::Aws(ecr) => Client::new(config, ecr.clone()),
+        };
+        client.during("initialize transport")
+    }
+}
+
+/// Finds out how the helpers that a Docker configuration may name are run: from the directories
+/// of `PATH`, with the environment that this program has.
+pub(super) fn helpers(variables: &HashMap<String, String>) -> Option<Helpers> {
+    let mut helpers = Helpers::in_path(OsStr::new(variables.get("PATH")?));
+    let pairs = variables.iter();
+    helpers.environment = pairs
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    Some(helpers)
+}
+
+/// Reads a login. The Go resource silently goes without one when half of it is missing,
+/// and the registry's answer then sends people looking in the wrong place.
+fn credential(
+    username: &str,
+    password: &MaybeSecret,
+    [username_field, password_field]: [&'static str; 2],
+) -> Result<Credential, Error> {
+    let without = |other: &str| format!("is given without {other}");
+    match (username.is_empty(), password.is_empty()) {
+        (true, true) => Ok(Credential::Anonymous),
+        (false, false) => Ok(Credential::Basic {
+            username: username.to_owned(),
+            password: password.0.clone(),
+        }),
+        (false, true) => Err(field(username_field, &without(password_field))),
+        (true, false) => Err(field(password_field, &without(username_field))),
     }
 }

@@ -7,8 +7,9 @@ use crate::error::{During, Error, describe, is_local};
 use crate::protocol::{RegistryMirror, Source};
 use crate::report::Reporter;
 
-use super::login::{Located, Login};
-use super::origin::credential;
+use super::located::Located;
+use super::login::Login;
+use super::tls::Tls;
 use super::{Name, Origin, Patience, field};
 
 /// The places that can serve the image.
@@ -38,7 +39,7 @@ impl Origins {
             .as_ref()
             .filter(|mirror| !mirror.host.is_empty())
             .filter(|_| name.repository.registry().is_docker_hub())
-            .map(|mirror| at_mirror(mirror, &origin))
+            .map(|mirror| at_mirror(source, mirror, &origin))
             .transpose()
             .during("failed to resolve mirror")?;
         Ok(Self { mirror, origin })
@@ -80,8 +81,9 @@ impl Origins {
 }
 
 /// Finds the image at the mirror: `mirror.example`, `https://mirror.example/hub/` or the
-/// like. Certificates are trusted there as at the origin; the login is the mirror's own.
-fn at_mirror(mirror: &RegistryMirror, origin: &Origin) -> Result<Origin, Error> {
+/// like. The same authorities are trusted there as at the origin; who asks, by login or by
+/// certificate, is the mirror's own, and so is whether it has to prove who it is.
+fn at_mirror(source: &Source, mirror: &RegistryMirror, origin: &Origin) -> Result<Origin, Error> {
     const HOST: &str = "source.registry_mirror.host";
     let (plain_http, address) = match mirror.host.split_once("://") {
         None => (origin.plain_http, mirror.host.as_str()),
@@ -102,14 +104,8 @@ fn at_mirror(mirror: &RegistryMirror, origin: &Origin) -> Result<Origin, Error> 
     };
     Ok(Origin {
         repository: Repository::new(registry, &path).during(HOST)?,
-        login: Login::of(credential(
-            &mirror.username,
-            &mirror.password,
-            [
-                "source.registry_mirror.username",
-                "source.registry_mirror.password",
-            ],
-        )?),
+        login: Login::of_mirror(source, mirror)?,
+        tls: Tls::of_mirror(source, mirror)?,
         plain_http,
         patience: Patience::Mirror,
         ..origin.clone()
@@ -130,7 +126,7 @@ mod tests {
             ..Source::default()
         };
         let name = Name::of(repository).map_err(|error| describe(&error))?;
-        let located = Located::anonymous(repository);
+        let located = Located::as_written(repository);
         let origins = Origins::of(&source, &located, &name, Patience::Step);
         let origins = origins.map_err(|error| describe(&error))?;
         Ok(origins.mirror.map(|mirror| mirror.repository.to_string()))

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use regimg_core::Repository;
-use regimg_registry::{Client, Config, Credential, PlainHttp, RepositoryClient};
+use regimg_registry::{Config, PlainHttp, RepositoryClient};
 
-use crate::error::{During, Error};
-use crate::protocol::{MaybeSecret, Source};
+use crate::error::Error;
+use crate::protocol::Source;
 
-use super::login::{Located, Login};
+use super::located::Located;
+use super::login::Login;
+use super::tls::Tls;
 use super::{Name, Settings, TEST_SILENCE, field};
 
 /// How long a mirror is waited for where the origin would be waited for much longer: who
@@ -35,7 +37,7 @@ pub(crate) struct Origin {
     pub(crate) repository: Repository,
     pub(super) login: Login,
     pub(super) plain_http: PlainHttp,
-    pub(super) ca_certs: Vec<String>,
+    pub(super) tls: Tls,
     pub(super) limits: Limits,
     pub(super) patience: Patience,
 }
@@ -80,14 +82,14 @@ impl Origin {
         patience: Patience,
     ) -> Result<Self, Error> {
         Ok(Self {
+            login: Login::of(source, located, &repository)?,
             repository,
-            login: located.login.clone(),
             plain_http: if source.insecure {
                 PlainHttp::Allowed
             } else {
                 PlainHttp::LocalOnly
             },
-            ca_certs: source.ca_certs.clone(),
+            tls: Tls::of(source)?,
             limits: Limits {
                 requests: limit(
                     source.max_concurrent_requests,
@@ -111,12 +113,12 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// A certificate authority that is none.
+    /// A certificate authority that is none, or an environment that says nonsense.
     pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
         let mut config = Config::default();
         config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
         config.plain_http = self.plain_http;
-        config.ca_certs.clone_from(&self.ca_certs);
+        self.tls.apply(&mut config, self.repository.registry());
         config.proxy = settings.proxy.clone();
         config.max_requests = self.limits.requests.unwrap_or(REQUESTS);
         config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
@@ -125,7 +127,7 @@ impl Origin {
             config.timeouts.idle = TEST_SILENCE;
         }
         self.patience.limit(&mut config);
-        let client = Client::new(config, self.login.source()).during("initialize transport")?;
+        let client = self.login.client(config, settings)?;
         Ok(client.repository(&self.repository))
     }
 }
@@ -160,24 +162,5 @@ fn limit(limit: Option<u64>, name: &'static str) -> Result<Option<usize>, Error>
         limit => {
             Ok(limit.map(|limit| usize::try_from(limit).map_or(MOST, |limit| limit.min(MOST))))
         }
-    }
-}
-
-/// Reads a login. The Go resource silently goes without one when half of it is missing,
-/// and the registry's answer then sends people looking in the wrong place.
-pub(super) fn credential(
-    username: &str,
-    password: &MaybeSecret,
-    [username_field, password_field]: [&'static str; 2],
-) -> Result<Credential, Error> {
-    let without = |other: &str| format!("is given without {other}");
-    match (username.is_empty(), password.is_empty()) {
-        (true, true) => Ok(Credential::Anonymous),
-        (false, false) => Ok(Credential::Basic {
-            username: username.to_owned(),
-            password: password.0.clone(),
-        }),
-        (false, true) => Err(field(username_field, &without(password_field))),
-        (true, false) => Err(field(password_field, &without(username_field))),
     }
 }

@@ -4,8 +4,8 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{
-    AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown, flistxattr,
-    fremovexattr, fsetxattr, futimens, utimensat,
+    AtFlags, Gid, Mode, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown, fsetxattr, futimens,
+    utimensat,
 };
 use rustix::io::Errno;
 
@@ -14,11 +14,14 @@ use crate::proc;
 use crate::progress::{Progress, Warning};
 use crate::root::Directory;
 use crate::tar::{Attributes, Entry};
+use crate::xattrs::{self, ACLS, is_not_allowed, is_of_the_machine};
 
 use super::Layer;
 
 /// File capabilities, which nothing may come after that changes the file.
 const CAPABILITY: &[u8] = b"security.capability";
+
+pub(super) const CANNOT_REMOVE: &str = "cannot remove an extended attribute";
 
 /// When an extended attribute is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +53,6 @@ pub(super) fn timestamps(attributes: &Attributes) -> Timestamps {
     }
 }
 
-/// Tells whether an attribute belongs to the machine that an archive was made on, rather
-/// than to its content.
-fn is_of_the_machine(name: &[u8]) -> bool {
-    name == b"security.selinux"
-        || name == b"system.nfs4_acl"
-        || name.starts_with(b"trusted.overlay.")
-}
-
 impl<P: Progress> Layer<'_, P> {
     /// Sets everything on a file that this layer has made and filled.
     pub(super) fn finish_file(
@@ -67,6 +62,9 @@ impl<P: Progress> Layer<'_, P> {
         entry: &Entry,
     ) -> Result<(), Error> {
         let attributes = &entry.attributes;
+        if within.hands_down_acls {
+            xattrs::remove_acls(file).doing(CANNOT_REMOVE)?;
+        }
         if let Some((uid, gid)) = self.owner(within, attributes)? {
             fchown(file, Some(uid), Some(gid))
                 .calling("fchown")
@@ -93,6 +91,9 @@ impl<P: Progress> Layer<'_, P> {
         within: Option<&Directory>,
         entry: &Entry,
     ) -> Result<(), Error> {
+        if within.is_some_and(|within| within.hands_down_acls) {
+            xattrs::remove_acls(directory).doing(CANNOT_REMOVE)?;
+        }
         let owner = match within {
             Some(within) => self.owner(within, &entry.attributes)?,
             None => self.any_owner(&entry.attributes)?,
@@ -120,6 +121,13 @@ impl<P: Progress> Layer<'_, P> {
         name: &[u8],
         entry: &Entry,
     ) -> Result<(), Error> {
+        if within.hands_down_acls {
+            for acl in ACLS {
+                xattrs::unless_absent(proc::remove_xattr(within.fd.as_fd(), name, acl))
+                    .calling("lremovexattr")
+                    .doing(CANNOT_REMOVE)?;
+            }
+        }
         if let Some((uid, gid)) = self.owner(within, &entry.attributes)? {
             let (flags, owner) = (AtFlags::SYMLINK_NOFOLLOW, (Some(uid), Some(gid)));
             chownat(&within.fd, name, owner.0, owner.1, flags)
@@ -192,47 +200,12 @@ impl<P: Progress> Layer<'_, P> {
     }
 }
 
-/// Removes the extended attributes that a directory of a lower layer has and its new
-/// entry does not.
-pub(super) fn drop_stale_xattrs(directory: BorrowedFd<'_>, entry: &Entry) -> Result<(), Error> {
-    let mut names = Vec::with_capacity(64 * 1024);
-    match flistxattr(directory, rustix::buffer::spare_capacity(&mut names)) {
-        Ok(_) => {}
-        Err(Errno::NOTSUP) => return Ok(()),
-        refused => {
-            let refused = refused.map(drop).calling("flistxattr");
-            return refused.doing("cannot list extended attributes");
-        }
-    }
-    for name in names
-        .split(|&byte| byte == 0)
-        .filter(|name| !name.is_empty() && !is_of_the_machine(name))
-    {
-        if entry.attributes.xattrs.contains_key(name) {
-            continue;
-        }
-        match fremovexattr(directory, name) {
-            Err(Errno::NODATA) => {}
-            Err(errno) if is_not_allowed(errno) => {}
-            refused => refused
-                .calling("fremovexattr")
-                .doing("cannot remove an extended attribute")?,
-        }
-    }
-    Ok(())
-}
-
 /// Takes an id as the system does: the highest one is no id but stands for "leave it".
 fn id(id: u64, of: &str) -> Result<u32, Error> {
     u32::try_from(id)
         .ok()
         .filter(|&id| id != u32::MAX)
         .ok_or_else(|| Error::archive(format!("{of} id {id} is out of range")))
-}
-
-/// Tells whether an attribute is one that a file system does not have, or a user may not set.
-fn is_not_allowed(errno: Errno) -> bool {
-    matches!(errno, Errno::NOTSUP | Errno::PERM | Errno::ACCESS)
 }
 
 fn refused_owner(uid: Uid, gid: Gid, refused: Refused) -> Error {

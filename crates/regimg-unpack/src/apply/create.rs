@@ -16,9 +16,10 @@ use crate::proc;
 use crate::progress::Progress;
 use crate::root::{Directory, Id};
 use crate::tar::{Archive, Entry, FileContent, Kind};
+use crate::xattrs;
 
 use super::Layer;
-use super::attributes::drop_stale_xattrs;
+use super::attributes::CANNOT_REMOVE;
 use super::restore::{Restore, is_in_the_way};
 
 impl<P: Progress> Layer<'_, P> {
@@ -182,10 +183,17 @@ impl<P: Progress> Layer<'_, P> {
             mode
         };
         if within.is_none() {
-            drop_stale_xattrs(directory.as_fd(), entry)?;
+            let stays = |name: &[u8]| entry.attributes.xattrs.contains_key(name);
+            xattrs::remove_others(directory.as_fd(), stays).doing(CANNOT_REMOVE)?;
         }
         self.finish_directory(directory.as_fd(), mode_for_now, within, entry)?;
-        let (directory, _) = Directory::of(directory).doing("cannot inspect the directory")?;
+        // Whatever a new directory has inherited is gone, so that it has what its entry says.
+        let opened = if within.is_some() && entry.attributes.xattrs.is_empty() {
+            Directory::with(directory, false)
+        } else {
+            Directory::of(directory)
+        };
+        let (directory, _) = opened.doing("cannot inspect the directory")?;
         let name = self.places.names.of(path);
         let restore = Restore::to(name, &entry.attributes, access);
         self.places.restores.insert(directory.id, restore);

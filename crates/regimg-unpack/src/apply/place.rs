@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-use rustix::fs::{Mode, OFlags, Stat, openat};
+use rustix::fs::{Mode, OFlags, Stat, fstat, openat};
 use rustix::io::Errno;
 
 use crate::error::{Calling, Doing, Error, Refused};
 use crate::names::{Name, Names};
 use crate::remove::{self, Keep};
 use crate::root::{Access, Directory, Id, Root};
-use crate::walk::{Touched, Walked, open_up};
+use crate::walk::{Touched, Walked, make_plain, open_up};
 
 use super::restore::Restore;
 
@@ -46,9 +46,34 @@ impl Upper {
     }
 }
 
-impl Keep for Upper {
-    fn keeps(&self, directory: Id, name: &[u8]) -> bool {
+impl Upper {
+    fn has(&self, directory: Id, name: &[u8]) -> bool {
         self.0.contains(&(directory, name.into()))
+    }
+}
+
+/// Lets go of what lower layers have.
+struct Lower<'p> {
+    upper: &'p mut Upper,
+    restores: &'p mut HashMap<Id, Restore>,
+}
+
+impl Keep for Lower<'_> {
+    fn keeps(&self, directory: Id, name: &[u8]) -> bool {
+        self.upper.has(directory, name)
+    }
+
+    /// A directory that this layer put something into, without an entry for itself. Had the
+    /// whiteout come first, it would have gone and been made anew for want of an entry: now it
+    /// becomes what it would be then.
+    fn stays(&mut self, parent: Id, name: &[u8], directory: BorrowedFd<'_>) -> Result<(), Refused> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(directory, c".", flags, Mode::empty()).calling("openat")?;
+        make_plain(directory.as_fd())?;
+        self.restores
+            .remove(&Id::of(&fstat(&directory).calling("fstat")?));
+        self.upper.insert(parent, name);
+        Ok(())
     }
 }
 
@@ -119,7 +144,8 @@ impl<'r> Places<'r> {
         Some(directory)
     }
 
-    fn keep_open(&mut self, path: &[u8], fd: OwnedFd) -> Result<Rc<Directory>, Error> {
+    /// Notes what a directory that was opened by a path is like, and keeps it at hand.
+    pub(super) fn keep_open(&mut self, path: &[u8], fd: OwnedFd) -> Result<Rc<Directory>, Error> {
         let (directory, stat) = Directory::of(fd).doing("cannot inspect a directory")?;
         if self.access == Access::Bound {
             open_up(directory.fd.as_fd(), &stat).doing("cannot gain access to a directory")?;
@@ -156,13 +182,13 @@ impl<'r> Places<'r> {
     /// Removes what stands at a name, all of it.
     pub(super) fn remove(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
         self.open.clear();
-        remove::anything(directory.fd.as_fd(), name, &remove::Nothing)
+        remove::anything(directory.fd.as_fd(), name, &mut remove::Nothing)
             .doing("cannot remove what is in the way")
     }
 
     /// Removes what stands at a name and comes from lower layers.
     pub(super) fn remove_lower(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
-        if self.upper.keeps(directory.id, name) {
+        if self.upper.has(directory.id, name) {
             return match open_child(directory, name) {
                 Ok(child) => self.clear_lower(child.as_fd()),
                 // No directory: then it is this layer's, and stays.
@@ -171,7 +197,7 @@ impl<'r> Places<'r> {
             };
         }
         self.open.clear();
-        match remove::anything(directory.fd.as_fd(), name, &self.upper) {
+        match remove::anything(directory.fd.as_fd(), name, &mut self.lower()) {
             Err(refused) if is_absent(refused) => Ok(()),
             outcome => outcome.doing("cannot remove what is whited out"),
         }
@@ -180,7 +206,12 @@ impl<'r> Places<'r> {
     /// Removes what a directory holds from lower layers.
     pub(super) fn clear_lower(&mut self, directory: BorrowedFd<'_>) -> Result<(), Error> {
         self.open.clear();
-        remove::children(directory, &self.upper).doing("cannot remove what is hidden")
+        remove::children(directory, &mut self.lower()).doing("cannot remove what is hidden")
+    }
+
+    fn lower(&mut self) -> Lower<'_> {
+        let (upper, restores) = (&mut self.upper, &mut self.restores);
+        Lower { upper, restores }
     }
 }
 

@@ -1,4 +1,10 @@
 //! Entries that hide what lower layers have (image-spec, layer.md, "Whiteouts").
+//!
+//! Those apply to lower layers only, so that it must not matter where in its layer a whiteout
+//! stands: the tree is the one that comes out when they stand first. (containerd goes by the
+//! order of entries; there a whiteout that comes last removes what its own layer has put.)
+//! One case is not covered, since it takes knowing the whiteout beforehand: an entry that went
+//! through a lower layer's link before the whiteout of that link stays where the link led.
 
 use std::os::fd::AsFd;
 
@@ -52,24 +58,22 @@ impl<P: Progress> Layer<'_, P> {
         let Some(above) = self.places.find(above)? else {
             return Ok(());
         };
-        if !name.is_empty() {
-            match open_child(&above, name) {
-                Ok(_) => {}
-                Err(refused) if refused.errno == Errno::NOENT => return Ok(()),
-                Err(refused) if is_absent(refused) => {
-                    self.notes.warn(&Warning::OpaqueLink {
-                        path: entry.path.clone(),
-                    });
-                    return Ok(());
-                }
-                Err(refused) => {
-                    return Err(Error::system("cannot open what is marked opaque", refused));
-                }
-            }
+        if name.is_empty() {
+            return self.places.clear_lower(above.fd.as_fd());
         }
-        match self.places.find(path)? {
-            Some(directory) => self.places.clear_lower(directory.fd.as_fd()),
-            None => Ok(()),
+        match open_child(&above, name) {
+            Ok(directory) => {
+                let directory = self.places.keep_open(path, directory)?;
+                self.places.clear_lower(directory.fd.as_fd())
+            }
+            Err(refused) if refused.errno == Errno::NOENT => Ok(()),
+            Err(refused) if is_absent(refused) => {
+                self.notes.warn(&Warning::OpaqueLink {
+                    path: entry.path.clone(),
+                });
+                Ok(())
+            }
+            Err(refused) => Err(Error::system("cannot open what is marked opaque", refused)),
         }
     }
 }

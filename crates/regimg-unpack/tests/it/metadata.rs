@@ -357,3 +357,71 @@ fn attributes_go_with_what_they_were_on() {
         }
     }
 }
+
+/// `user::rwx,user:5:rwx,group::---,mask::rwx,other::---`, as the system stores it.
+const ACL: &str = r#""\x02\0\0\0\x01\0\x07\0\xff\xff\xff\xff\x02\0\x07\0\x05\0\0\0\x04\0\0\0\xff\xff\xff\xff\x10\0\x07\0\xff\xff\xff\xff\x20\0\0\0\xff\xff\xff\xff""#;
+
+/// What is made in a directory with a default access control list inherits it, unless it is
+/// taken away: a file has what its entry says.
+#[test]
+fn access_control_lists_are_not_inherited() {
+    let lower = format!("dir d 0750 xattr:system.posix_acl_default={ACL}");
+    let entries = r#"
+        file d/f 0640 "1"
+        file d/x 0604 xattr:user.a=1 "2"
+        dir d/s 0705
+        file d/s/f 0640 "3"
+        fifo d/p 0606
+        symlink d/l -> f
+        hardlink d/h -> d/f
+        file d/i/j/f 0604 "4"
+        dir link/s2 0770
+        "#;
+    let own = format!("file d/a 0770 xattr:system.posix_acl_access={ACL} \"5\"");
+    let own = format!(
+        "{own}\ndir d/da 0750 xattr:system.posix_acl_default={ACL}\nfile d/da/f 0604 \"6\""
+    );
+    let link = "symlink link -> d";
+    for situation in Situation::all() {
+        for layers in [
+            &[
+                &format!("{lower}\n{link}")[..],
+                &format!("{entries}\n{own}"),
+            ][..],
+            &[&format!("{lower}\n{link}\n{entries}\n{own}")],
+            // The list of the upper layer's entry is merged into a directory that was open.
+            &[&format!(
+                "{link}\ndir d 0750\nfile d/0\n{lower}\n{entries}\n{own}"
+            )],
+        ] {
+            let unpacked = unpack(situation, layers, &Options::default());
+            unpacked.outcome.as_ref().unwrap();
+            if !unpacked.warnings.is_empty() {
+                eprintln!("skipped: {:?}", unpacked.warnings);
+                return;
+            }
+            assert!(unpacked.line("d").contains("posix_acl_default"));
+            for (name, mode) in [
+                ("d/f", "0640"),
+                ("d/x", "0604"),
+                ("d/s", "0705"),
+                ("d/s/f", "0640"),
+                ("d/p", "0606"),
+                ("d/l", "0777"),
+                ("d/i", "0755"),
+                ("d/i/j", "0755"),
+                ("d/i/j/f", "0604"),
+                ("d/s2", "0770"),
+                ("d/da/f", "0604"),
+            ] {
+                let line = unpacked.line(name);
+                assert!(line.contains(&format!(" {mode} ")), "{situation:?}: {line}");
+                assert!(!line.contains("posix_acl"), "{situation:?}: {line}");
+            }
+            assert!(unpacked.line("d/a").contains("posix_acl_access"));
+            assert!(!unpacked.line("d/a").contains("posix_acl_default"));
+            assert!(unpacked.line("d/da").contains("posix_acl_default"));
+            assert!(!unpacked.line("d/da").contains("posix_acl_access"));
+        }
+    }
+}

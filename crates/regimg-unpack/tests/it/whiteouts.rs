@@ -60,6 +60,90 @@ fn what_the_same_layer_has_survives() {
     }
 }
 
+/// A lower directory that the layer passes through, without an entry for it, goes with its
+/// whiteout: what the layer's own entries need is made anew, wherever the whiteout stands.
+#[test]
+fn a_directory_without_an_entry_is_made_anew() {
+    let lower = r#"
+        dir d 02700 5:6 mtime=7 xattr:user.old=1
+        file d/old "old"
+        dir d/s 0710 5:6 mtime=7 xattr:user.old=1
+        file d/s/old "old"
+        dir d/gone/deep
+        dir e 0700 mtime=7
+        "#;
+    let both = "d dir 0755\nd/s dir 0755\nd/s/x file 0644 \"new\"\ne dir 0700";
+    let merged = "d dir 0711\nd/s dir 0755\nd/s/x file 0644 \"new\"\ne dir 0700";
+    let opaque = "d dir 2700\nd/s dir 0755\nd/s/x file 0644 \"new\"\ne dir 0700";
+    let nothing = "d dir 2700\nd/gone dir 0755\nd/gone/deep dir 0755\nd/old file 0644 \"old\"\nd/s dir 0755\nd/s/x file 0644 \"new\"\ne dir 0700";
+    for (entries, expected) in [
+        (&["whiteout d", "file d/s/x \"new\""][..], both),
+        (&["whiteout d", "whiteout d/s", "file d/s/x \"new\""], both),
+        (&["whiteout d", "opaque d/s", "file d/s/x \"new\""], both),
+        (&["whiteout d", "dir d 0711", "file d/s/x \"new\""], merged),
+        (&["opaque d", "file d/s/x \"new\""], opaque),
+        (&["whiteout d/s", "file d/s/x \"new\""], nothing),
+    ] {
+        for upper in orders(entries) {
+            let layers = [lower, &upper.join("\n")];
+            tree(&layers, expected);
+            for situation in Situation::all() {
+                let unpacked = unpack(situation, &layers, &Options::default());
+                let us = if situation.as_nobody {
+                    "65534:65534"
+                } else {
+                    "0:0"
+                };
+                let line = unpacked.line("d/s");
+                assert!(
+                    !rustix::process::geteuid().is_root() || line.contains(us),
+                    "of whoever unpacks: {line}, after {upper:?}"
+                );
+                assert!(!line.contains("user.old"), "{line}, after {upper:?}");
+                assert!(!line.contains(" mtime=7"), "{line}, after {upper:?}");
+                assert!(unpacked.line("e").contains(" mtime=7"), "after {upper:?}");
+            }
+        }
+    }
+}
+
+/// Lines in every order.
+fn orders<'a>(lines: &[&'a str]) -> Vec<Vec<&'a str>> {
+    let Some((first, rest)) = lines.split_first() else {
+        return vec![Vec::new()];
+    };
+    let insert = |order: Vec<&'a str>| {
+        (0..=order.len()).map(move |place| {
+            let mut order = order.clone();
+            order.insert(place, first);
+            order
+        })
+    };
+    orders(rest).into_iter().flat_map(insert).collect()
+}
+
+/// Whoever is not root opens directories up to empty them: what stays has its own mode again.
+#[test]
+fn what_stays_is_closed_again() {
+    let lower = "dir d 0555\nfile d/old \"1\"\ndir d/s 0500\nfile d/s/old \"2\"\ndir d/t 0\nfile d/t/old \"3\"";
+    let entries = ["dir d 0555", "dir d/s 0500", "file d/s/x \"4\""];
+    let expected = "d dir 0555\nd/s dir 0500\nd/s/x file 0644 \"4\"";
+    for marker in ["whiteout d", "opaque d", "file .wh..wh..opq"] {
+        for place in 0..=entries.len() {
+            let mut upper = entries.to_vec();
+            upper.insert(place, marker);
+            tree(&[lower, &upper.join("\n")], expected);
+        }
+    }
+    tree(
+        &[
+            lower,
+            "file d/s/x \"4\"\nopaque d/s\nwhiteout d/t/old\nwhiteout d/old",
+        ],
+        "d dir 0555\nd/s dir 0500\nd/s/x file 0644 \"4\"\nd/t dir 0000",
+    );
+}
+
 #[test]
 fn an_opaque_directory_keeps_what_its_layer_has() {
     let lower = "dir d 0700 mtime=7\nfile d/old \"old\"\nfile d/s/old \"old\"\nsymlink d/l -> s\nfile d/both \"old\"\nfile e \"kept\"";

@@ -103,6 +103,12 @@ async fn streams_and_connections_are_cut() {
             50_000,
             Some(CANCEL),
         ),
+        (
+            Fault::end_at(50_000, Ending::Stream(0xff)),
+            50_000,
+            Some(0xff),
+        ),
+        (Fault::end_at(50_000, Ending::GoAway(11)), 50_000, None),
         (Fault::cut_at(50_000), 50_000, None),
         (Fault::reset_at(50_000), 50_000, None),
         (Fault::reset(), 0, None),
@@ -117,6 +123,21 @@ async fn streams_and_connections_are_cut() {
         );
     }
     assert_eq!(fetch(&registry, &target).await, (100_000, None));
+}
+
+/// Clients that do not count bytes take these for the end of the body.
+#[tokio::test]
+async fn streams_are_cut_without_an_error() {
+    let (registry, target) = published();
+    for ending in [Ending::Stream(0), Ending::GoAway(0)] {
+        let rule = Match::get("/v2/a/blobs/*").once();
+        registry.fault(rule, Fault::end_at(50_000, ending));
+        assert_eq!(
+            fetch(&registry, &target).await,
+            (50_000, None),
+            "{ending:?}"
+        );
+    }
 }
 
 #[tokio::test]
