@@ -89,7 +89,8 @@ impl EcrHost {
                 is_fips,
                 is_dual_stack,
             };
-            let is_right = is_account(account) && is_region(region) && named.domain() == domain;
+            let is_known = !domain.is_empty() && named.domain() == domain;
+            let is_right = is_account(account) && is_region(region) && is_known;
             is_right.then_some(named)
         };
         LABELS.into_iter().find_map(named)
