@@ -128,6 +128,15 @@ impl Fixture {
         outcome
     }
 
+    /// Checks that the resource wanted to reach this host and no other, through the proxy.
+    #[track_caller]
+    fn asked_only(&self, host: &str) {
+        for request in self.proxy.requests() {
+            assert_eq!(request.target, format!("{host}:443"));
+        }
+        assert!(!self.proxy.requests().is_empty());
+    }
+
     fn check(&self, source: &Value) -> Outcome {
         self.call(Command::Check, &json!({ "source": source }), None)
     }
@@ -174,18 +183,7 @@ fn what_out_pushes_check_finds_and_in_fetches_from_the_account_that_asks() {
 
     // Once for each step: where the registry is comes with the token.
     assert_eq!(fixture.aws.count(Operation::Token), 3);
-    let targets: Vec<_> = fixture
-        .proxy
-        .requests()
-        .into_iter()
-        .map(|request| request.target)
-        .collect();
-    assert!(
-        targets
-            .iter()
-            .all(|target| *target == format!("{HOST}:443")),
-        "{targets:?}"
-    );
+    fixture.asked_only(HOST);
 }
 
 #[test]
@@ -222,18 +220,7 @@ fn the_registry_may_be_named_by_account_or_in_full() {
             versions(&image),
             "{fields}"
         );
-        let targets: Vec<_> = fixture
-            .proxy
-            .requests()
-            .into_iter()
-            .map(|request| request.target)
-            .collect();
-        assert!(
-            targets
-                .iter()
-                .all(|target| *target == format!("{host}:443")),
-            "{fields}: {targets:?}"
-        );
+        fixture.asked_only(host);
 
         // What is known is not asked for.
         let before = fixture.aws.calls().len();
