@@ -28,7 +28,7 @@ const COMMANDS: [&str; 3] = ["check", "in", "out"];
 
 /// The binary may not grow beyond this without somebody deciding so. The libraries of AWS are 2.6 MB
 /// of it.
-const SIZE_LIMIT: usize = 13_500_000;
+const SIZE_LIMIT: usize = 14_000_000;
 
 /// Builds the binary and installs it in a directory.
 pub(crate) fn run(workspace: &Workspace, out: &Path) -> anyhow::Result<()> {
