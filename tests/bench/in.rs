@@ -26,10 +26,9 @@ const SLOW: (u64, Duration) = (12_500_000, Duration::from_millis(10));
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
-    let usage = "usage: bench-in DIRECTORY IMAGES [NAME...]: the one that holds in, the layouts'";
-    let (Some(programs), Some(directory)) = (arguments.next(), arguments.next()) else {
-        anyhow::bail!(usage);
-    };
+    let usage = "usage: bench-in DIRECTORY IMAGES LINE [NAME...]: the one that holds in, the layouts', full, slow or both";
+    let mut next = || arguments.next().context(usage);
+    let (programs, directory, line) = (next()?, next()?, next()?);
     let registry = DockerRegistry::start().context("docker-registry is needed")?;
     let link = Link::to(registry.addr(), SLOW.0, SLOW.1);
     println!(
@@ -39,7 +38,9 @@ fn main() -> Result<()> {
     let names: Vec<_> = arguments.collect();
     for image in images::find(&directory, &names)? {
         let image = Image::push(&registry, &image)?;
-        for (line, address) in [("full", registry.addr()), ("slow", link.addr())] {
+        let lines = [("full", registry.addr()), ("slow", link.addr())];
+        let is_wanted = |name: &str| line == Path::new("both") || line == Path::new(name);
+        for (line, address) in lines.into_iter().filter(|(name, _)| is_wanted(name)) {
             let bench = Bench {
                 programs: &programs,
                 image: &image,

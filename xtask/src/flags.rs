@@ -36,6 +36,8 @@ xflags::xflags! {
                 /// The directory of `cargo xtask images`; target/images if not given. What
                 /// is missing there is built.
                 optional --images directory: PathBuf
+                /// The line to fetch over, `full` or `slow`; both if not given.
+                optional --line name: String
                 /// The images to fetch; all of them if none is named.
                 repeated names: String
             }

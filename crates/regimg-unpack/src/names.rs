@@ -66,8 +66,45 @@ impl Names {
         path
     }
 
+    /// Returns the name of what a name is in, and its last component.
+    pub(crate) fn split(&self, name: Name) -> (Name, &[u8]) {
+        self.node(name)
+            .map_or((Name::ROOT, b""), |node| (node.parent, &node.component))
+    }
+
+    /// Returns an order in which a directory is followed by all that is in it, at any depth,
+    /// before anything else comes.
+    pub(crate) fn preorder(&self) -> Order {
+        // How many names are in each, itself included; those in it have greater names.
+        let mut sizes = vec![1; self.nodes.len() + 1];
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            sizes[node.parent.0] += sizes[index + 1];
+        }
+        // Where the next of what is in each goes.
+        let mut next = vec![1; sizes.len()];
+        let mut order = vec![0; sizes.len()];
+        for (index, node) in self.nodes.iter().enumerate() {
+            let (name, parent) = (index + 1, node.parent.0);
+            order[name] = next[parent];
+            next[name] = next[parent] + 1;
+            next[parent] += sizes[name];
+        }
+        Order(order)
+    }
+
     fn node(&self, name: Name) -> Option<&Node> {
         self.nodes.get(name.0.checked_sub(1)?)
+    }
+}
+
+/// An order of names.
+#[derive(Debug)]
+pub(crate) struct Order(Vec<usize>);
+
+impl Order {
+    /// Returns a name's place. One that was added since comes last.
+    pub(crate) fn of(&self, name: Name) -> usize {
+        self.0.get(name.0).copied().unwrap_or(usize::MAX)
     }
 }
 
@@ -86,6 +123,24 @@ mod tests {
         assert_eq!(names.of(b""), Name::ROOT);
         assert_eq!(names.of(b"a/b/c"), deep);
         assert!(near < deep, "a directory comes before what is in it");
+    }
+
+    #[test]
+    fn what_is_in_a_directory_comes_after_it_and_before_others() {
+        let mut names = Names::default();
+        let paths = ["a", "b", "b/c", "a/d", "b/c/e", "a/f", "g", "a/d/h", "b/i"];
+        let mut sorted: Vec<_> = paths
+            .map(|path| (names.of(path.as_bytes()), path))
+            .into_iter()
+            .collect();
+        let order = names.preorder();
+        sorted.sort_unstable_by_key(|&(name, _)| order.of(name));
+        let sorted: Vec<_> = sorted.into_iter().map(|(_, path)| path).collect();
+        assert_eq!(
+            sorted,
+            ["a", "a/d", "a/d/h", "a/f", "b", "b/c", "b/c/e", "b/i", "g"]
+        );
+        assert_eq!(order.of(Name::ROOT), 0);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use crate::error::{Calling, Refused};
-use crate::root::Id;
+use crate::root::{Id, PATH};
 use crate::walk::open_up;
 
 /// Removes something that is not a directory.
@@ -86,10 +86,6 @@ pub(crate) fn children(directory: BorrowedFd<'_>, keep: &mut impl Keep) -> Resul
     removal.run(level)
 }
 
-const PATH: OFlags = OFlags::PATH
-    .union(OFlags::DIRECTORY)
-    .union(OFlags::NOFOLLOW)
-    .union(OFlags::CLOEXEC);
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)

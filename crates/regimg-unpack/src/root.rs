@@ -159,10 +159,22 @@ impl AsFd for Root {
     }
 }
 
+/// How a directory is opened to go on from it, and no link to one.
+pub(crate) const PATH: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
 const READ: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC);
 
+/// Opens a directory below the root.
+///
+/// Mount points are crossed: what somebody mounts below the root, they want filled. `NO_XDEV`
+/// would keep parents from crossing, and nothing else: entries for a mount point itself, and
+/// removals, open their last component by itself. Nor could the walk do the same, since only
+/// Linux 5.8 tells two mounts of one file system apart.
 fn open_in_root(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;

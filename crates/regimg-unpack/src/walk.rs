@@ -13,7 +13,7 @@ use crate::error::{Calling, Refused};
 use crate::names::{Name, Names};
 use crate::proc;
 use crate::remove;
-use crate::root::{Access, Id, Root};
+use crate::root::{Access, Id, PATH, Root};
 use crate::xattrs;
 
 /// Links followed before a path is called a loop, as the kernel counts.
@@ -237,8 +237,7 @@ fn push_reversed(pending: &mut Vec<Vec<u8>>, path: &[u8]) {
 }
 
 fn open(directory: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(directory, name, flags, Mode::empty()).calling("openat")
+    openat(directory, name, PATH, Mode::empty()).calling("openat")
 }
 
 fn make(parent: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd, Refused> {

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::ensure;
 use xshell::cmd;
 
 use crate::workspace::Workspace;
@@ -16,12 +17,29 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<()> {
 
 /// Measures `in` against skopeo, umoci, podman and curl, as far as they are installed.
 pub(crate) fn get(workspace: &Workspace, flags: &flags::In) -> anyhow::Result<()> {
-    measure_images(workspace, "bench-in", flags.images.as_ref(), &flags.names)
+    let line = flags.line.as_deref().unwrap_or("both");
+    ensure!(
+        ["full", "slow", "both"].contains(&line),
+        "{line:?} is no line: there are full and slow"
+    );
+    measure_images(
+        workspace,
+        "bench-in",
+        flags.images.as_ref(),
+        &[line],
+        &flags.names,
+    )
 }
 
 /// Measures `out` against skopeo and curl.
 pub(crate) fn put(workspace: &Workspace, flags: &flags::Out) -> anyhow::Result<()> {
-    measure_images(workspace, "bench-out", flags.images.as_ref(), &flags.names)
+    measure_images(
+        workspace,
+        "bench-out",
+        flags.images.as_ref(),
+        &[],
+        &flags.names,
+    )
 }
 
 /// Measures with images, which are built if they are not there.
@@ -29,6 +47,7 @@ fn measure_images(
     workspace: &Workspace,
     program: &str,
     directory: Option<&PathBuf>,
+    options: &[&str],
     names: &[String],
 ) -> anyhow::Result<()> {
     let directory = match directory {
@@ -40,8 +59,13 @@ fn measure_images(
         images::run(workspace, &directory, names)?;
     }
     peers::provide(workspace, false)?;
+    let options = options.iter().map(PathBuf::from);
     let names = names.iter().map(PathBuf::from);
-    let arguments: Vec<_> = [directory].into_iter().chain(names).collect();
+    let arguments: Vec<_> = [directory]
+        .into_iter()
+        .chain(options)
+        .chain(names)
+        .collect();
     measure(workspace, program, &arguments)
 }
 

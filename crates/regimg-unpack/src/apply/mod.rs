@@ -6,6 +6,7 @@ mod create;
 mod notes;
 mod place;
 mod restore;
+mod tour;
 mod whiteout;
 
 use std::io::{self, Read};

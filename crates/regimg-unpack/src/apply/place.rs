@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use crate::error::{Calling, Doing, Error, Refused};
 use crate::names::{Name, Names};
 use crate::remove::{self, Keep};
-use crate::root::{Access, Directory, Id, Root};
+use crate::root::{Access, Directory, Id, PATH, Root};
 use crate::walk::{Touched, Walked, make_plain, open_up};
 
-use super::restore::Restore;
+use super::restore::{Restore, is_in_the_way};
 
 /// How many directories are kept open. Nearly every entry's directory is the one of the
 /// entry before it, or one that was used shortly before.
@@ -25,7 +25,7 @@ pub(super) struct Places<'r> {
     pub(super) access: Access,
     /// By clean path, the one used last at the end. Paths may lead through links, so they
     /// all are forgotten when anything but a plain entry is removed.
-    open: Vec<(Vec<u8>, Rc<Directory>)>,
+    pub(super) open: Vec<(Vec<u8>, Rc<Directory>)>,
     /// What this layer has made: whiteouts leave it alone, wherever they stand in the layer.
     pub(super) upper: Upper,
     /// What the directories that were changed shall be like in the end.
@@ -100,8 +100,10 @@ impl<'r> Places<'r> {
             created,
             touched,
         } = match self.root.find(path) {
-            Ok(directory) => return self.keep_open(path, directory),
-            Err(_) => self
+            Ok(directory) if !self.is_closed(&directory)? => {
+                return self.keep_open(path, directory);
+            }
+            _ => self
                 .root
                 .make(path, self.access, &mut self.names)
                 .doing("cannot make a parent directory")?,
@@ -125,6 +127,7 @@ impl<'r> Places<'r> {
             return Ok(Some(directory));
         }
         match self.root.find(path) {
+            Ok(directory) if self.is_closed(&directory)? => self.make(path).map(Some),
             Ok(directory) => self.keep_open(path, directory).map(Some),
             Err(refused) if is_absent(refused) => Ok(None),
             // Somebody's mode keeps us out: the long way gives access as it goes. It makes
@@ -134,6 +137,20 @@ impl<'r> Places<'r> {
             }
             Err(refused) => Err(Error::system("cannot open the directory", refused)),
         }
+    }
+
+    /// Tells whether a directory's mode has to give way to what goes into it, and has not yet.
+    /// Then it matters what its path is without links: it has to be closed again before the
+    /// directories that it is in.
+    fn is_closed(&self, directory: &OwnedFd) -> Result<bool, Error> {
+        if self.access == Access::Privileged {
+            return Ok(false);
+        }
+        let stat = fstat(directory)
+            .calling("fstat")
+            .doing("cannot inspect a directory")?;
+        let is_known = self.restores.contains_key(&Id::of(&stat));
+        Ok(!is_known && is_in_the_way(stat.st_mode, self.access))
     }
 
     fn known(&mut self, path: &[u8]) -> Option<Rc<Directory>> {
@@ -217,8 +234,7 @@ impl<'r> Places<'r> {
 
 /// Opens a directory in a directory, and no link to one.
 pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, Refused> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat(&directory.fd, name, flags, Mode::empty()).calling("openat")
+    openat(&directory.fd, name, PATH, Mode::empty()).calling("openat")
 }
 
 /// Tells whether a call was refused because no directory stands at a path, nor anything that

@@ -7,19 +7,18 @@ use std::cmp::Reverse;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, RawMode, Stat, Timespec, Timestamps, fstat, futimens, statat, utimensat,
+    AtFlags, Mode, RawMode, Stat, Timespec, Timestamps, fstat, futimens, openat, statat, utimensat,
 };
-use rustix::io::Errno;
 
 use crate::error::{Calling, Doing, Error};
 use crate::names::Name;
-use crate::path;
 use crate::proc;
-use crate::root::{Access, Id};
+use crate::root::{Access, Id, PATH};
 use crate::tar::Attributes;
 
 use super::attributes::timestamps;
 use super::place::{Places, is_absent};
+use super::tour::Tour;
 
 /// A directory's times, and its mode if it has another one for now.
 #[derive(Debug)]
@@ -68,68 +67,83 @@ pub(super) fn is_in_the_way(mode: RawMode, access: Access) -> bool {
 impl Places<'_> {
     /// Sets right what the layer's entries have changed in passing.
     pub(super) fn restore(&mut self) -> Result<(), Error> {
+        self.open.clear();
         let mut restores: Vec<(Id, Restore)> = self.restores.drain().collect();
         // The deepest first, so that no directory is closed before what is in it is done;
-        // neighbours together, so that the directory they are in is found once.
-        restores.sort_unstable_by_key(|(_, restore)| Reverse(restore.name));
+        // neighbours together, so that it is not far from one to the next.
+        let order = self.names.preorder();
+        restores.sort_unstable_by_key(|(_, restore)| Reverse(order.of(restore.name)));
+        let mut tour = Tour::new(self.root, &self.names);
         for (id, restore) in &restores {
-            let path = self.names.path(restore.name);
-            self.restore_times(*id, &path, &restore.times)
-                .map_err(|error| error.at(&path))?;
+            self.restore_times(&mut tour, *id, restore)
+                .map_err(|error| error.at(&self.names.path(restore.name)))?;
         }
         for (id, restore) in &restores {
             if let Some(mode) = restore.mode {
-                let path = self.names.path(restore.name);
-                self.restore_mode(*id, &path, mode)
-                    .map_err(|error| error.at(&path))?;
+                self.restore_mode(&mut tour, *id, restore.name, mode)
+                    .map_err(|error| error.at(&self.names.path(restore.name)))?;
             }
         }
         Ok(())
     }
 
-    fn restore_times(&mut self, id: Id, path: &[u8], times: &Timestamps) -> Result<(), Error> {
-        if path.is_empty() {
+    fn restore_times(&self, tour: &mut Tour<'_>, id: Id, restore: &Restore) -> Result<(), Error> {
+        const FAILED: &str = "cannot set times";
+        let times = &restore.times;
+        if restore.name == Name::ROOT {
             return futimens(self.root, times)
                 .calling("utimensat")
                 .doing("cannot set times of the root");
         }
-        let (directory, name) = path::split(path);
-        let Some(directory) = self.find(directory)? else {
-            return Ok(());
-        };
-        match statat(&directory.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if Id::of(&stat) == id => {
-                utimensat(&directory.fd, name, times, AtFlags::SYMLINK_NOFOLLOW)
-                    .calling("utimensat")
-                    .doing("cannot set times")
-            }
-            // Something else stands there now, or a link does that led there.
-            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => match self.find_again(path, id)? {
-                Some(directory) => utimensat(&directory, c".", times, AtFlags::empty())
-                    .calling("utimensat")
-                    .doing("cannot set times"),
-                None => Ok(()),
-            },
-            refused => refused
-                .map(drop)
-                .calling("fstatat")
-                .doing("cannot inspect a directory"),
+        let (above, component) = self.names.split(restore.name);
+        if let Some(above) = tour.go(above).doing(CANNOT_OPEN)?
+            && let Ok(stat) = statat(above, component, AtFlags::SYMLINK_NOFOLLOW)
+            && Id::of(&stat) == id
+        {
+            return utimensat(above, component, times, AtFlags::SYMLINK_NOFOLLOW)
+                .calling("utimensat")
+                .doing(FAILED);
+        }
+        // A link led there, or something else stands there now.
+        match self.find_again(restore.name, id)? {
+            Some(directory) => utimensat(&directory, c".", times, AtFlags::empty())
+                .calling("utimensat")
+                .doing(FAILED),
+            None => Ok(()),
         }
     }
 
-    fn restore_mode(&self, id: Id, path: &[u8], mode: RawMode) -> Result<(), Error> {
-        match self.find_again(path, id)? {
+    fn restore_mode(
+        &self,
+        tour: &mut Tour<'_>,
+        id: Id,
+        name: Name,
+        mode: RawMode,
+    ) -> Result<(), Error> {
+        let found = match self.names.split(name) {
+            (above, component) if name != Name::ROOT => tour
+                .go(above)
+                .doing(CANNOT_OPEN)?
+                .and_then(|above| openat(above, component, PATH, Mode::empty()).ok()),
+            _ => None,
+        };
+        let found = found.filter(|found| fstat(found).is_ok_and(|stat| Id::of(&stat) == id));
+        let directory = match found {
+            Some(directory) => Some(directory),
+            None => self.find_again(name, id)?,
+        };
+        match directory {
             Some(directory) => proc::chmod(directory.as_fd(), mode).doing("cannot set the mode"),
             None => Ok(()),
         }
     }
 
     /// Opens a directory that the layer has used, unless it is gone.
-    fn find_again(&self, path: &[u8], id: Id) -> Result<Option<OwnedFd>, Error> {
-        let directory = match self.root.find(path) {
+    fn find_again(&self, name: Name, id: Id) -> Result<Option<OwnedFd>, Error> {
+        let directory = match self.root.find(&self.names.path(name)) {
             Ok(directory) => directory,
             Err(refused) if is_absent(refused) => return Ok(None),
-            Err(refused) => return Err(Error::system("cannot open a directory", refused)),
+            Err(refused) => return Err(Error::system(CANNOT_OPEN, refused)),
         };
         let stat = fstat(&directory)
             .calling("fstat")
@@ -137,3 +151,5 @@ impl Places<'_> {
         Ok((Id::of(&stat) == id).then_some(directory))
     }
 }
+
+const CANNOT_OPEN: &str = "cannot open a directory";

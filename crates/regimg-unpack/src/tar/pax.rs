@@ -57,10 +57,13 @@ impl SparseRecords {
         }
     }
 
-    /// Returns the name of a sparse file, if it has one of its own.
+    /// Returns the name of a sparse file, if it has one of its own. Without a map some readers
+    /// take the name and others do not.
     pub(super) fn name(&mut self) -> Result<Option<Vec<u8>>, Error> {
-        let is_sparse = self.map()?.is_some();
-        Ok(self.name.take().filter(|_| is_sparse))
+        if self.map()?.is_none() && self.name.is_some() {
+            return Err(Error::archive("name of a sparse file without a map"));
+        }
+        Ok(self.name.take())
     }
 
     fn regions(&self) -> Result<Vec<Region>, Error> {

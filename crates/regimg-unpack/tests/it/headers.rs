@@ -46,6 +46,43 @@ fn long_names_of_every_dialect() {
     }
 }
 
+/// Before there was a type for directories, a slash after the name made one; where there is a
+/// type, it alone decides.
+#[test]
+fn a_slash_makes_a_directory_of_what_has_no_type() {
+    for format in ["v7", "gnu", "pax"] {
+        tree(
+            &[&format!(
+                r#"
+                entry d/ type="\0" 0750 format={format}
+                entry d/f type="\0" 0640 format={format} "1"
+                entry e/ type="\0" 0700 header-size=512 format={format}
+                entry f/ type=0 0600 format={format} "2"
+                entry g/ type=7 0600 format={format} "3"
+                "#
+            )],
+            r#"
+            d dir 0750
+            d/f file 0640 "1"
+            e dir 0700
+            f file 0600 "2"
+            g file 0600 "3"
+            "#,
+        );
+    }
+    // The name is the whole name, wherever it stands.
+    let long = "long/".repeat(30);
+    for format in ["pax", "gnu"] {
+        for situation in Situation::all() {
+            let layer = format!("entry {long} type=\"\\0\" 0711 format={format}");
+            let unpacked = crate::fixture::unpack(situation, &[&layer], &Options::default());
+            unpacked.outcome.as_ref().unwrap();
+            let line = unpacked.line(long.trim_end_matches('/'));
+            assert!(line.contains(" dir 0711 "), "{line}");
+        }
+    }
+}
+
 /// Pax wins over GNU, GNU over ustar, whichever stands first.
 #[test]
 fn the_newer_dialect_wins() {

@@ -381,17 +381,17 @@ fn access_control_lists_are_not_inherited() {
     let own = format!(
         "{own}\ndir d/da 0750 xattr:system.posix_acl_default={ACL}\nfile d/da/f 0604 \"6\""
     );
-    let link = "symlink link -> d";
+    let alias = "symlink link -> d";
     for situation in Situation::all() {
         for layers in [
             &[
-                &format!("{lower}\n{link}")[..],
+                &format!("{lower}\n{alias}")[..],
                 &format!("{entries}\n{own}"),
             ][..],
-            &[&format!("{lower}\n{link}\n{entries}\n{own}")],
+            &[&format!("{lower}\n{alias}\n{entries}\n{own}")],
             // The list of the upper layer's entry is merged into a directory that was open.
             &[&format!(
-                "{link}\ndir d 0750\nfile d/0\n{lower}\n{entries}\n{own}"
+                "{alias}\ndir d 0750\nfile d/0\n{lower}\n{entries}\n{own}"
             )],
         ] {
             let unpacked = unpack(situation, layers, &Options::default());

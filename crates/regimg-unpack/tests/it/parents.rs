@@ -159,6 +159,21 @@ fn closed_directories_take_children() {
     }
 }
 
+/// A directory that is reached by a link is closed before the ones that it is really in.
+#[test]
+fn closed_directories_behind_links_are_closed_in_order() {
+    let lower = "dir d\ndir d/e 0555\nsymlink l -> d/e";
+    let expected = "d dir 0000\nd/e dir 0555\nd/e/x file 0644 \"1\"\nl symlink 0777 -> d/e";
+    for upper in [
+        "file l/x \"1\"\ndir d 0000",
+        "dir d 0000\nfile l/x \"1\"",
+        "whiteout l/y\nfile l/x \"1\"\ndir d 0000",
+    ] {
+        closed_tree(&[lower, upper], expected);
+        closed_tree(&[&format!("{lower}\n{upper}")], expected);
+    }
+}
+
 #[test]
 fn a_closed_root_takes_children() {
     let layers = [
