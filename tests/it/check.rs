@@ -244,8 +244,8 @@ fn a_source_that_cannot_be_meant_is_refused_by_its_field() {
             "source.tag",
         ),
         (
-            json!({"repository": "app", "tag": "1", "aws_region": "eu"}),
-            "source.aws_region",
+            json!({"repository": "app", "tag": "1", "aws_account_id": "1"}),
+            "source.aws_account_id",
         ),
         (
             json!({"repository": "app", "tag": "1", "azure_acr": true}),

@@ -9,6 +9,7 @@ mod architecture;
 mod check;
 mod dockerfile;
 mod driver;
+mod ecr;
 mod get;
 mod hub;
 mod login;

@@ -11,6 +11,7 @@
 //! assert_eq!(registry.publish("library/a", "latest", &image), image.digest());
 //! ```
 
+pub mod aws;
 pub mod process;
 pub mod registry;
 pub mod tls;
@@ -22,6 +23,7 @@ mod digest;
 mod image;
 mod layer;
 mod link;
+mod moto;
 mod peer;
 mod proxy;
 
@@ -33,6 +35,7 @@ pub use image::{
 };
 pub use layer::{Compression, Layer};
 pub use link::Link;
+pub use moto::Moto;
 pub use peer::{DockerRegistry, DockerSettings, Peer};
 pub use process::{Finished, Process, Running};
 pub use proxy::{Proxied, Proxy};

@@ -168,7 +168,7 @@ impl DockerRegistry {
     }
 }
 
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     listener
         .local_addr()
@@ -213,7 +213,7 @@ fn configuration(directory: &Path, address: SocketAddr, settings: &DockerSetting
 }
 
 /// Waits until the program accepts connections; false when it ended instead.
-fn listens(address: SocketAddr, running: &mut Running) -> bool {
+pub(crate) fn listens(address: SocketAddr, running: &mut Running) -> bool {
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {
         if !matches!(running.ended(), Ok(None)) {

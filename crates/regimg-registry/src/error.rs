@@ -167,6 +167,13 @@ impl Error {
         self
     }
 
+    /// Keeps what the one that refused calls it.
+    #[cfg(feature = "ecr")]
+    pub(crate) fn with_codes(mut self, codes: impl Into<Vec<String>>) -> Self {
+        self.0.codes = codes.into();
+        self
+    }
+
     /// Names the proxy that an answer came through, or is of.
     pub(crate) fn through(mut self, proxy: Option<&str>) -> Self {
         let Some(proxy) = proxy else { return self };

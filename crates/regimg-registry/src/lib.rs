@@ -46,7 +46,7 @@
 //! | `WWW-Authenticate` | `Bearer`, then `Basic`, among any number of challenges; the challenge of a refused request is answered once |
 //! | `realm` | an absolute address, `https` unless the registry itself is reached by `http`; a relative one is refused, for what it is relative to is nowhere laid down |
 //! | Tokens | one purchase for each scope at one time; renewed 10 seconds early, or when they are refused |
-//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from Azure with the feature `acr` |
+//! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from AWS with the feature `ecr`, from Azure with the feature `acr` |
 //! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
 //! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |
@@ -112,6 +112,7 @@
 //! | --- | --- |
 //! | `acr` | `Acr`, which logs in to Azure Container Registry; off by default |
 //! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
+//! | `ecr` | `Ecr`, a source of credentials for Amazon's registries, with AWS's own libraries; off by default |
 //!
 //! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -133,6 +134,8 @@ mod acr;
 mod auth;
 #[cfg(feature = "docker-config")]
 mod docker_config;
+#[cfg(feature = "ecr")]
+mod ecr;
 mod ping;
 mod session;
 
@@ -157,6 +160,8 @@ pub use clock::{Clock, SystemClock};
 pub use config::{Config, PlainHttp, RetryPolicy, Timeouts};
 #[cfg(feature = "docker-config")]
 pub use docker_config::{DockerConfig, Helpers};
+#[cfg(feature = "ecr")]
+pub use ecr::{AwsKeys, Ecr, EcrConfig, EcrHost};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
 pub use push::{Artifact, Pushed};

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::error::{During, Error};
 use crate::protocol::{CheckRequest, Version};
 use crate::report::Reporter;
-use crate::resolve::{self, Name, Origin, Origins, Patience, Settings};
+use crate::resolve::{Located, Name, Origin, Origins, Patience, Settings};
 
 use plan::Plan;
 
@@ -36,10 +36,10 @@ pub(crate) async fn check(
     report: &Reporter,
 ) -> Result<Vec<Version>, Error> {
     let CheckRequest { source, version } = request;
-    resolve::refuse_for_check(source)?;
-    let name = Name::of(source).during("resolve repository")?;
+    let located = Located::of(source, settings, report).await?;
+    let name = Name::of(&located.repository).during("resolve repository")?;
     let plan = Plan::of(source, name.pinned.as_ref())?;
-    let origins = Origins::of(source, &name, Patience::Check)?;
+    let origins = Origins::of(source, &located, &name, Patience::Check)?;
     let attempt = async |origin: &Origin| {
         let repository = origin.connect(settings)?;
         let limit = if origin.is_mirror() {

@@ -1,6 +1,8 @@
 //! From the flat `source` of a request to something to talk to.
 
+mod aws;
 mod azure;
+mod located;
 mod login;
 mod mirror;
 mod name;
@@ -9,6 +11,7 @@ mod tls;
 mod unsupported;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use regimg_core::{Platform, Tag};
@@ -17,10 +20,11 @@ use regimg_registry::{Helpers, Proxy};
 use crate::error::{During, Error};
 use crate::protocol::{PlatformSpec, Source};
 
+pub(crate) use located::Located;
 pub(crate) use mirror::Origins;
 pub(crate) use name::{Name, Pinned};
 pub(crate) use origin::{Origin, Patience};
-pub(crate) use unsupported::{refuse_for_check, refuse_for_get, refuse_for_put};
+pub(crate) use unsupported::refuse_for_put;
 
 /// First wait between two tries when the environment says `TEST=true`. Compat: what
 /// upstream's suite sets so that it need not wait.
@@ -35,9 +39,22 @@ pub(crate) const TEST_SILENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Settings {
     retry_interval: Option<Duration>,
     proxy: Proxy,
+    aws: AwsVariables,
     azure: azure::Environment,
     /// None where nothing says in which directories programs are.
     helpers: Option<Helpers>,
+}
+
+/// What the AWS libraries may know of the environment: whatever they read there is named so,
+/// but for where the user's files are.
+#[derive(Clone)]
+struct AwsVariables(HashMap<String, String>);
+
+/// Some of them are keys.
+impl fmt::Debug for AwsVariables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Settings {
@@ -48,10 +65,15 @@ impl Settings {
     /// A proxy whose address is none.
     pub(crate) fn from_environment(variables: &HashMap<String, String>) -> Result<Self, Error> {
         let is_test = variables.get("TEST").is_some_and(|value| value == "true");
+        let aws = variables
+            .iter()
+            .filter(|(name, _)| name.starts_with("AWS_") || name.as_str() == "HOME");
+        let owned = |(name, value): (&String, &String)| (name.clone(), value.clone());
         let proxy = Proxy::from_variables(|name| variables.get(name).cloned());
         Ok(Self {
             retry_interval: is_test.then_some(TEST_RETRY_INTERVAL),
             proxy: proxy.during("reading the environment")?,
+            aws: AwsVariables(aws.map(owned).collect()),
             azure: azure::Environment::of(variables),
             helpers: login::helpers(variables),
         })

@@ -77,7 +77,8 @@ impl<'a> Invocation<'a> {
 
     /// Sets the environment variables: the proxy settings (`HTTPS_PROXY`,
     /// `HTTP_PROXY`, `NO_PROXY` in either case), and `TEST=true`, which shortens the
-    /// first wait between retries to 5 ms.
+    /// first wait between retries to 5 ms. The clouds' own variables are read as their
+    /// libraries read them, if the request asks for a login of theirs.
     #[must_use]
     pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.environment = variables.into_iter().collect();

@@ -293,12 +293,12 @@ fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
         (
             json!({"tag": "1", "aws_region": "r"}),
             json!({}),
-            "source.aws_region is not supported",
+            "cannot authenticate with ECR: there can be no AWS region \"r\"",
         ),
         (
             json!({"tag": "1", "azure_acr": true, "aws_region": "r"}),
             json!({}),
-            "could not resolve repository: source.azure_acr: is given together with",
+            "source.azure_acr: is given together with source.aws_region",
         ),
     ];
     for (source, params, problem) in cases {

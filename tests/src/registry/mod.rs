@@ -36,6 +36,7 @@ pub use fault::{Ending, Fault};
 pub use record::{Origin, Record};
 pub use route::RouteKind;
 pub use rule::Match;
+pub(crate) use signer::base64 as base64_of;
 pub use tags::{LinkForm, Paging};
 pub use uploads::UploadLocation;
 

@@ -85,6 +85,11 @@ fn integer(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     (padded, rest)
 }
 
+/// Encodes text by standard base64.
+pub(crate) fn base64(text: &str) -> String {
+    encode(text.as_bytes(), STANDARD, true)
+}
+
 const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

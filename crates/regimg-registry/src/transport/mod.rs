@@ -2,7 +2,7 @@
 
 pub(crate) mod address;
 mod body;
-mod classify;
+pub(crate) mod classify;
 mod gate;
 mod identity;
 pub(crate) mod limit;
@@ -11,7 +11,7 @@ mod rate;
 mod redirect;
 mod response;
 pub(crate) mod retry;
-mod route;
+pub(crate) mod route;
 mod tls;
 
 use std::sync::Arc;
@@ -307,7 +307,7 @@ impl Transport {
     }
 }
 
-fn client(
+pub(crate) fn client(
     config: &Config,
     identity: Option<&ClientIdentity>,
     asked: &Arc<AtomicBool>,

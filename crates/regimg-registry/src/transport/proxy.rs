@@ -69,6 +69,16 @@ impl Proxy {
         self
     }
 
+    /// Reaches the metadata services of clouds directly as well, at their link-local addresses:
+    /// they say who asks, and would be asked by the proxy.
+    #[cfg(feature = "ecr")]
+    pub(crate) fn sparing_metadata_services(mut self) -> Self {
+        let networks = ["169.254.0.0/16", "fd00:ec2::/32"];
+        self.direct
+            .extend(networks.into_iter().filter_map(Rule::parse));
+        self
+    }
+
     /// Returns the proxy for an address, `None` when it is reached directly.
     pub(crate) fn of(&self, url: &Url) -> Option<&Url> {
         let proxy = match url.scheme() {

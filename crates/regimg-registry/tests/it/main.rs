@@ -11,6 +11,8 @@ mod differential;
 #[cfg(feature = "docker-config")]
 mod docker_config;
 mod download;
+#[cfg(feature = "ecr")]
+mod ecr;
 mod events;
 mod large;
 mod limits;

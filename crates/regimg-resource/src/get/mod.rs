@@ -20,7 +20,7 @@ use crate::error::{During, Error};
 use crate::protocol::{GetRequest, MetadataField, RequestedVersion, StepResponse};
 use crate::remote;
 use crate::report::Reporter;
-use crate::resolve::{self, Name, Origin, Origins, Patience, Settings, field};
+use crate::resolve::{Located, Name, Origin, Origins, Patience, Settings, field};
 
 use describe::{Description, Documents, image_manifest, own_annotations};
 use staging::Staging;
@@ -45,14 +45,14 @@ pub(crate) async fn get(
         params: _,
         version,
     } = request;
-    resolve::refuse_for_get(source)?;
-    let name = Name::of(source).during("failed to resolve repository")?;
-    let origins = Origins::of(source, &name, Patience::Step)?;
+    let located = Located::of(source, settings, report).await?;
+    let name = Name::of(&located.repository).during("failed to resolve repository")?;
+    let origins = Origins::of(source, &located, &name, Patience::Step)?;
     let wanted = Wanted::of(request, &name)?;
     staging::clear(directory).during("create destination")?;
 
     let order = Order {
-        repository: repository_text(&source.repository),
+        repository: repository_text(&located.repository),
         image_name: wanted.image_name(origins.repository()),
         wanted,
         directory,

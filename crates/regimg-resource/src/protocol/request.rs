@@ -144,40 +144,48 @@ pub struct Source {
     ///
     /// Default: none. Example: `((registry.docker_config))`.
     pub docker_config_json: MaybeSecret,
-    /// Login to ECR: access key. Not supported by this version, which refuses it.
+    /// ECR: the access key to begin with. Without keys the environment, a profile, a web identity,
+    /// ECS or EC2 says who asks.
     ///
-    /// Default: none. Example: none.
+    /// Default: what AWS provides. Example: `((aws.access_key_id))`.
     pub aws_access_key_id: String,
-    /// Login to ECR: secret key. Not supported by this version, which refuses it.
+    /// ECR: the secret of the access key.
     ///
-    /// Default: none. Example: none.
+    /// Default: what AWS provides. Example: `((aws.secret_access_key))`.
     pub aws_secret_access_key: MaybeSecret,
-    /// Login to ECR: session token. Not supported by this version, which refuses it.
+    /// ECR: what goes with a temporary access key (`ASIA...`).
     ///
-    /// Default: none. Example: none.
+    /// Default: none. Example: `((aws.session_token))`.
     pub aws_session_token: MaybeSecret,
-    /// Login to ECR: region; switches ECR on. Not supported by this version, which refuses it.
+    /// ECR: the region of the registry, and where roles are assumed. It puts `repository` into
+    /// the account's registry there, unless `repository` names one of ECR itself.
     ///
-    /// Default: none. Example: none.
+    /// Default: that of the registry in `repository`. Example: `eu-west-1`.
     pub aws_region: String,
-    /// Login to ECR: registry id (deprecated). Not supported by this version, which refuses it.
+    /// ECR: the account whose registry AWS is asked for. Deprecated: say `aws_account_id`.
     ///
-    /// Default: none. Example: none.
+    /// Default: the account that asks. Example: `"123456789012"`.
     pub aws_ecr_registry_id: String,
-    /// Login to ECR: role to assume. Not supported by this version, which refuses it.
+    /// ECR: the role to assume.
     ///
-    /// Default: none. Example: none.
+    /// Default: none. Example: `arn:aws:iam::123456789012:role/puller`.
     pub aws_role_arn: String,
-    /// Login to ECR: roles to assume one after another. Not supported by this version, which
-    /// refuses it.
+    /// ECR: roles to assume one after the other, instead of `aws_role_arn`.
     ///
-    /// Default: none. Example: none.
+    /// Default: none. Example: `[((aws.first_role)), ((aws.second_role))]`.
     pub aws_role_arns: Vec<String>,
-    /// Login to ECR: account whose registry is meant. Not supported by this version, which
-    /// refuses it.
+    /// ECR: the account whose registry holds `repository`, which then need not be asked for.
     ///
-    /// Default: none. Example: none.
+    /// Default: the account that asks. Example: `"123456789012"`.
     pub aws_account_id: String,
+    /// ECR: the external id that the trust policy of a role wants to be told.
+    ///
+    /// Default: none. Example: `((aws.external_id))`.
+    pub aws_external_id: String,
+    /// ECR: the name of the roles' sessions, as AWS's logs have it.
+    ///
+    /// Default: `regimg`. Example: `concourse`.
+    pub aws_role_session_name: String,
     /// Logs in to Azure Container Registry, as a managed identity unless the fields below say
     /// otherwise. `repository` names the registry in full; `username` and `password` are not used.
     ///

@@ -15,7 +15,7 @@ use crate::error::{During, Error};
 use crate::image::{Image, StepDirectory};
 use crate::protocol::{MetadataField, PutRequest, StepResponse, Version};
 use crate::report::Reporter;
-use crate::resolve::{self, Origin, Settings};
+use crate::resolve::{self, Located, Origin, Settings};
 
 /// Pushes the image that `params.image` names below `directory`: its blobs side by
 /// side, then its manifests, then the tags one by one.
@@ -31,8 +31,9 @@ pub(crate) async fn put(
     report: &Reporter,
 ) -> Result<StepResponse<Version>, Error> {
     let PutRequest { source, params } = request;
-    let origin = Origin::to_push_to(source).during("could not resolve repository")?;
     resolve::refuse_for_put(source)?;
+    let located = Located::of(source, settings, report).await?;
+    let origin = Origin::to_push_to(source, &located).during("could not resolve repository")?;
     let step = StepDirectory::new(directory).during(format!("opening {}", directory.display()))?;
     let compression = options::compression(params)?;
     let mounts = mount::Mounts::of(params, &origin.repository)?;
@@ -62,7 +63,7 @@ pub(crate) async fn put(
             digest: manifest.digest().clone(),
         },
         metadata: vec![
-            MetadataField::new("repository", &source.repository),
+            MetadataField::new("repository", &located.repository),
             MetadataField::new("tags", names.join(" ")),
         ],
     })

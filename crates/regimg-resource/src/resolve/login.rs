@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 
 use regimg_core::Repository;
-use regimg_registry::{Acr, Client, Config, Credential, DockerConfig, Helpers};
+use regimg_registry::{Acr, Client, Config, Credential, DockerConfig, Ecr, Helpers};
 
 use crate::error::{During, Error};
 use crate::protocol::{MaybeSecret, RegistryMirror, Source};
 
 use super::azure::Azure;
+use super::located::Located;
 use super::{Settings, field};
 
 /// Where the credential for one place comes from.
@@ -21,16 +22,25 @@ pub(super) enum Login {
     Docker(DockerConfig),
     /// An identity of Azure.
     Azure(Azure),
+    /// Whoever AWS takes, for ECR.
+    Aws(Ecr),
 }
 
 impl Login {
-    /// Reads who asks at the origin: Azure's identity, else the login, else what a Docker
+    /// Reads who asks at the origin: a cloud's identity, else the login, else what a Docker
     /// configuration has for it.
     ///
     /// # Errors
     ///
     /// Half a login, or fields that contradict each other.
-    pub(super) fn of(source: &Source, repository: &Repository) -> Result<Self, Error> {
+    pub(super) fn of(
+        source: &Source,
+        located: &Located,
+        repository: &Repository,
+    ) -> Result<Self, Error> {
+        if let Some(ecr) = &located.ecr {
+            return Ok(Self::Aws(ecr.clone()));
+        }
         if let Some(azure) = Azure::of(source, repository)? {
             return Ok(Self::Azure(azure));
         }
@@ -86,6 +96,7 @@ impl Login {
                 let acr = Acr::new(azure.config(&settings.azure)?, &config);
                 Client::new(config, acr.during("initialize login to ACR")?)
             }
+            Self::Aws(ecr) => Client::new(config, ecr.clone()),
         };
         client.during("initialize transport")
     }

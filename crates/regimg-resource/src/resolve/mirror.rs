@@ -7,6 +7,7 @@ use crate::error::{During, Error, describe, is_local};
 use crate::protocol::{RegistryMirror, Source};
 use crate::report::Reporter;
 
+use super::located::Located;
 use super::login::Login;
 use super::tls::Tls;
 use super::{Name, Origin, Patience, field};
@@ -26,8 +27,13 @@ impl Origins {
     /// # Errors
     ///
     /// A name, an address or a login that cannot be meant.
-    pub(crate) fn of(source: &Source, name: &Name, patience: Patience) -> Result<Self, Error> {
-        let origin = Origin::of(source, name.repository.clone(), patience)?;
+    pub(crate) fn of(
+        source: &Source,
+        located: &Located,
+        name: &Name,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let origin = Origin::of(source, located, name.repository.clone(), patience)?;
         let mirror = source
             .registry_mirror
             .as_ref()
@@ -119,8 +125,9 @@ mod tests {
             }),
             ..Source::default()
         };
-        let name = Name::of(&source).map_err(|error| describe(&error))?;
-        let origins = Origins::of(&source, &name, Patience::Step);
+        let name = Name::of(repository).map_err(|error| describe(&error))?;
+        let located = Located::as_written(repository);
+        let origins = Origins::of(&source, &located, &name, Patience::Step);
         let origins = origins.map_err(|error| describe(&error))?;
         Ok(origins.mirror.map(|mirror| mirror.repository.to_string()))
     }

@@ -3,7 +3,6 @@
 use regimg_core::{Digest, Reference, Repository, Tag};
 
 use crate::error::{During, Error};
-use crate::protocol::Source;
 
 use super::field;
 
@@ -28,9 +27,8 @@ impl Name {
     /// # Errors
     ///
     /// No name or an illegal one.
-    pub(crate) fn of(source: &Source) -> Result<Self, Error> {
+    pub(crate) fn of(name: &str) -> Result<Self, Error> {
         const FIELD: &str = "source.repository";
-        let name = source.repository.as_str();
         if name.is_empty() {
             return Err(field(FIELD, "is missing"));
         }
@@ -63,11 +61,7 @@ mod tests {
 
     #[track_caller]
     fn check(repository: &str, expected: &str) {
-        let source = Source {
-            repository: repository.replace('D', DIGEST),
-            ..Source::default()
-        };
-        let actual = match Name::of(&source) {
+        let actual = match Name::of(&repository.replace('D', DIGEST)) {
             Ok(Name { repository, pinned }) => {
                 let tag = pinned.as_ref().and_then(|pinned| pinned.tag.clone());
                 let tag = tag.map_or_else(String::new, |tag| format!(" tag {tag}"));

@@ -8,6 +8,7 @@ use regimg_registry::{Config, PlainHttp, RepositoryClient};
 use crate::error::Error;
 use crate::protocol::Source;
 
+use super::located::Located;
 use super::login::Login;
 use super::tls::Tls;
 use super::{Name, Settings, TEST_SILENCE, field};
@@ -65,22 +66,23 @@ impl Origin {
     /// # Errors
     ///
     /// The repository has no name or an illegal one; half of a login is missing.
-    pub(crate) fn to_push_to(source: &Source) -> Result<Self, Error> {
-        let name = Name::of(source)?;
+    pub(crate) fn to_push_to(source: &Source, located: &Located) -> Result<Self, Error> {
+        let name = Name::of(&located.repository)?;
         if name.pinned.is_some() {
             let problem = "names a digest: an image that is yet to be pushed has none";
             return Err(field("source.repository", problem));
         }
-        Self::of(source, name.repository, Patience::Step)
+        Self::of(source, located, name.repository, Patience::Step)
     }
 
     pub(super) fn of(
         source: &Source,
+        located: &Located,
         repository: Repository,
         patience: Patience,
     ) -> Result<Self, Error> {
         Ok(Self {
-            login: Login::of(source, &repository)?,
+            login: Login::of(source, located, &repository)?,
             repository,
             plain_http: if source.insecure {
                 PlainHttp::Allowed

@@ -7,54 +7,13 @@
 use crate::error::Error;
 use crate::protocol::Source;
 
-type Field = (&'static str, bool);
-
-/// Refuses what `check` would have to act on.
-pub(crate) fn refuse_for_check(source: &Source) -> Result<(), Error> {
-    refuse(&clouds(source))
-}
-
-/// Refuses what `in` would have to act on.
-pub(crate) fn refuse_for_get(source: &Source) -> Result<(), Error> {
-    refuse(&clouds(source))
-}
-
 /// Refuses what `out` would have to act on.
 pub(crate) fn refuse_for_put(source: &Source) -> Result<(), Error> {
-    refuse(&clouds(source))?;
-    refuse(&[("source.content_trust", source.content_trust.is_some())])
-}
-
-fn refuse(fields: &[Field]) -> Result<(), Error> {
-    match fields.iter().find(|(_, given)| *given) {
-        None => Ok(()),
-        Some((field, _)) => Err(Error::Unsupported { field, advice: "" }),
+    if source.content_trust.is_none() {
+        return Ok(());
     }
-}
-
-/// Lists the fields of the clouds' own authentication. The region comes first: it says most
-/// clearly what was wanted.
-fn clouds(source: &Source) -> [Field; 8] {
-    [
-        ("source.aws_region", !source.aws_region.is_empty()),
-        (
-            "source.aws_access_key_id",
-            !source.aws_access_key_id.is_empty(),
-        ),
-        (
-            "source.aws_secret_access_key",
-            !source.aws_secret_access_key.is_empty(),
-        ),
-        (
-            "source.aws_session_token",
-            !source.aws_session_token.is_empty(),
-        ),
-        (
-            "source.aws_ecr_registry_id",
-            !source.aws_ecr_registry_id.is_empty(),
-        ),
-        ("source.aws_role_arn", !source.aws_role_arn.is_empty()),
-        ("source.aws_role_arns", !source.aws_role_arns.is_empty()),
-        ("source.aws_account_id", !source.aws_account_id.is_empty()),
-    ]
+    Err(Error::Unsupported {
+        field: "source.content_trust",
+        advice: "",
+    })
 }
