@@ -7,6 +7,7 @@
 
 mod images;
 mod measure;
+mod ways;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use measure::{Figures, call, measure};
+use ways::{RUNS, Way, compare, ratio};
 
 /// 100 Mbit/s, and 20 ms there and back.
 const SLOW: (u64, Duration) = (12_500_000, Duration::from_millis(10));
@@ -31,21 +33,19 @@ fn main() -> Result<()> {
     let (programs, directory, speed) = (next()?, next()?, next()?);
     let registry = DockerRegistry::start().context("docker-registry is needed")?;
     let link = Link::to(registry.addr(), SLOW.0, SLOW.1);
-    println!(
-        "{:18} {:5} {:24} {:>8} {:>8} {:>8} {:>7}",
-        "image", "line", "way", "wall s", "CPU s", "MiB", "ratio"
-    );
     let names: Vec<_> = arguments.collect();
     for image in images::find(&directory, &names)? {
         let image = Image::push(&registry, &image)?;
-        let lines = [("full", registry.addr()), ("slow", link.addr())];
+        // The slow line takes its time, and that of everybody else hardly matters then.
+        let lines = [("full", registry.addr(), RUNS), ("slow", link.addr(), 1)];
         let is_wanted = |name: &str| speed == Path::new("both") || speed == Path::new(name);
-        for (line, address) in lines.into_iter().filter(|(name, _)| is_wanted(name)) {
+        for (line, address, runs) in lines.into_iter().filter(|line| is_wanted(line.0)) {
             let bench = Bench {
                 programs: &programs,
                 image: &image,
                 line,
                 address,
+                runs,
             };
             bench.compare()?;
         }
@@ -96,76 +96,70 @@ struct Bench<'a> {
     image: &'a Image,
     line: &'static str,
     address: SocketAddr,
+    /// How often everything runs.
+    runs: usize,
 }
 
 impl Bench<'_> {
-    /// Measures each format, and after it the other ways to the same.
+    /// Measures each format beside the other ways to the same, as far as they are installed.
     fn compare(&self) -> Result<()> {
-        let rootfs = self.tell("in rootfs", None, |place| self.get("rootfs", place))?;
-        self.tell("skopeo copy, umoci", rootfs, |place| self.umoci(place))?;
-        self.tell("podman pull", rootfs, |place| self.podman(place))?;
-        let oci = self.tell("in oci", None, |place| self.get("oci", place))?;
-        self.tell("skopeo docker-archive", oci, |place| {
-            self.skopeo(&format!("docker-archive:{}", place.join("a.tar").display()))
-        })?;
-        let layout = self.tell("in oci-layout", None, |place| self.get("oci-layout", place))?;
-        self.tell("skopeo oci", layout, |place| {
-            self.skopeo(&format!("oci:{}", place.join("oci").display()))
-        })?;
-        self.tell("curl, sha256sum", layout, |place| self.curl(place))?;
+        let [skopeo, umoci, podman, curl] = ["skopeo", "umoci", "podman", "curl"].map(Peer::find);
+        let title = |what: &str| format!("{}, {} line, {what}", self.image.name, self.line);
+        let mut rootfs = vec![Way::new("in rootfs", || self.get("rootfs"))];
+        if let (Some(skopeo), Some(umoci)) = (&skopeo, &umoci) {
+            let way = Way::new("skopeo copy, umoci", || self.umoci(skopeo, umoci));
+            rootfs.push(way);
+        }
+        if let Some(podman) = &podman {
+            rootfs.push(Way::new("podman pull", || self.podman(podman)));
+        }
+        let figures = compare(&title("rootfs"), self.runs, &rootfs)?;
+        for (way, theirs) in rootfs.iter().zip(&figures).skip(1) {
+            let times = ratio(theirs.wall, figures[0].wall);
+            println!("  {times:.1} times as fast as {}", way.name);
+        }
+
+        let mut oci = vec![Way::new("in oci", || self.get("oci"))];
+        let mut layout = vec![Way::new("in oci-layout", || self.get("oci-layout"))];
+        if let Some(skopeo) = &skopeo {
+            oci.push(Way::new("skopeo docker-archive", || {
+                let place = TempDir::new()?;
+                let archive = place.path().join("a.tar");
+                self.skopeo(skopeo, &format!("docker-archive:{}", archive.display()))
+            }));
+            layout.push(Way::new("skopeo oci", || {
+                let place = TempDir::new()?;
+                let directory = place.path().join("oci");
+                self.skopeo(skopeo, &format!("oci:{}", directory.display()))
+            }));
+        }
+        if let Some(curl) = &curl {
+            layout.push(Way::new("curl, sha256sum", || self.curl(curl)));
+        }
+        compare(&title("oci"), self.runs, &oci)?;
+        compare(&title("oci-layout"), self.runs, &layout)?;
         Ok(())
     }
 
-    /// Measures one way in a new directory; leaves out one whose program is not there. The
-    /// ratio is how much longer it takes than ours.
-    fn tell(
-        &self,
-        way: &str,
-        ours: Option<Figures>,
-        run: impl FnOnce(&Path) -> Result<Option<Figures>>,
-    ) -> Result<Option<Figures>> {
+    fn get(&self, format: &str) -> Result<Figures> {
         let place = TempDir::new()?;
-        let figures = run(place.path()).with_context(|| format!("{way}, {}", self.image.name))?;
-        if let Some(figures) = figures {
-            let ratio = ours.map_or_else(String::new, |ours| {
-                format!(
-                    "{:.2}x",
-                    figures.wall.as_secs_f64() / ours.wall.as_secs_f64()
-                )
-            });
-            println!(
-                "{:18} {:5} {way:24} {:>8.2} {:>8.2} {:>8} {ratio:>7}",
-                self.image.name,
-                self.line,
-                figures.wall.as_secs_f64(),
-                figures.cpu.as_secs_f64(),
-                figures.peak / 1024,
-            );
-        }
-        Ok(figures)
-    }
-
-    fn get(&self, format: &str, place: &Path) -> Result<Option<Figures>> {
         let request = json!({
             "source": {"repository": format!("{}/{}", self.address, self.image.name)},
             "params": {"format": format},
             "version": {"tag": "latest"},
         });
-        let input = place.join("request.json");
+        let input = place.path().join("request.json");
         fs::write(&input, request.to_string())?;
         let mut get = call(&self.programs.join("in"));
-        get.arg(place.join("result")).stdin(fs::File::open(input)?);
-        measure(&mut get).map(Some)
+        get.arg(place.path().join("result"));
+        measure(get.stdin(fs::File::open(input)?))
     }
 
     fn source(&self) -> String {
         format!("docker://{}/{}:latest", self.address, self.image.name)
     }
 
-    fn skopeo(&self, target: &str) -> Result<Option<Figures>> {
-        let Some(skopeo) = Peer::find("skopeo") else {
-            return Ok(None);
-        };
+    fn skopeo(&self, skopeo: &Peer, target: &str) -> Result<Figures> {
         let mut copy = call(skopeo.path());
         copy.args([
             "--insecure-policy",
@@ -173,31 +167,25 @@ impl Bench<'_> {
             "--quiet",
             "--src-tls-verify=false",
         ]);
-        measure(copy.args([&self.source(), target])).map(Some)
+        measure(copy.args([&self.source(), target]))
     }
 
-    fn umoci(&self, place: &Path) -> Result<Option<Figures>> {
-        let Some(umoci) = Peer::find("umoci") else {
-            return Ok(None);
-        };
-        let image = format!("{}:latest", place.join("layout").display());
-        let Some(copy) = self.skopeo(&format!("oci:{image}"))? else {
-            return Ok(None);
-        };
+    fn umoci(&self, skopeo: &Peer, umoci: &Peer) -> Result<Figures> {
+        let place = TempDir::new()?;
+        let image = format!("{}:latest", place.path().join("layout").display());
+        let copy = self.skopeo(skopeo, &format!("oci:{image}"))?;
         let mut unpack = call(umoci.path());
         unpack
             .args(["unpack", "--image", &image])
-            .arg(place.join("bundle"));
-        Ok(Some(copy.then(measure(&mut unpack)?)))
+            .arg(place.path().join("bundle"));
+        Ok(copy.then(measure(&mut unpack)?))
     }
 
-    fn podman(&self, place: &Path) -> Result<Option<Figures>> {
-        let Some(podman) = Peer::find("podman") else {
-            return Ok(None);
-        };
+    fn podman(&self, podman: &Peer) -> Result<Figures> {
+        let place = TempDir::new()?;
         let mut pull = call(podman.path());
-        pull.arg("--root").arg(place.join("root"));
-        pull.arg("--runroot").arg(place.join("run"));
+        pull.arg("--root").arg(place.path().join("root"));
+        pull.arg("--runroot").arg(place.path().join("run"));
         pull.args([
             "--storage-driver=overlay",
             "pull",
@@ -208,17 +196,15 @@ impl Bench<'_> {
         // What the overlay driver mounts for itself is in the way of removing its directory.
         let mut unmount = call(Path::new("/bin/umount"));
         let _ = unmount
-            .arg(place.join("root/overlay"))
+            .arg(place.path().join("root/overlay"))
             .stderr(Stdio::null())
             .status();
-        Ok(Some(figures))
+        Ok(figures)
     }
 
     /// The least that must be done: four blobs at one time, and each hashed.
-    fn curl(&self, place: &Path) -> Result<Option<Figures>> {
-        let Some(curl) = Peer::find("curl") else {
-            return Ok(None);
-        };
+    fn curl(&self, curl: &Peer) -> Result<Figures> {
+        let place = TempDir::new()?;
         let mut fetch = call(curl.path());
         fetch.args(["--silent", "--fail", "--parallel", "--parallel-max", "4"]);
         for blob in &self.image.blobs {
@@ -226,10 +212,10 @@ impl Bench<'_> {
                 "http://{}/v2/{}/blobs/{blob}",
                 self.address, self.image.name
             );
-            fetch.arg("--output").arg(place.join(blob)).arg(url);
+            fetch.arg("--output").arg(place.path().join(blob)).arg(url);
         }
         let mut hash = call(Path::new("/usr/bin/sha256sum"));
-        hash.args(&self.image.blobs).current_dir(place);
-        Ok(Some(measure(&mut fetch)?.then(measure(&mut hash)?)))
+        hash.args(&self.image.blobs).current_dir(place.path());
+        Ok(measure(&mut fetch)?.then(measure(&mut hash)?))
     }
 }

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use curl::Curl;
 use layout::Layout;
 use measure::{Figures, call, measure};
-use ways::{Way, compare, mebibytes, ratio};
+use ways::{RUNS, Way, compare, mebibytes, ratio};
 
 /// How much longer than hashing or compressing, and then uploading, a push may take.
 const TARGET: f64 = 1.2;
@@ -85,6 +85,7 @@ impl Bench {
     fn layouts(&self, name: &str, image: &Layout) -> Result<()> {
         let first = compare(
             &format!("{name}, first push"),
+            RUNS,
             &[
                 Way::new("out", || self.push(image.path(), &start()?)),
                 Way::new("skopeo copy", || self.copy(&image.reference(), &start()?)),
@@ -98,6 +99,7 @@ impl Bench {
         self.copy(&image.reference(), &theirs)?;
         compare(
             &format!("{name}, second push"),
+            RUNS,
             &[
                 Way::new("out", || self.push_expecting(image.path(), &ours, 0)),
                 Way::new("skopeo copy", || self.copy(&image.reference(), &theirs)),
@@ -106,6 +108,7 @@ impl Bench {
 
         let changed = compare(
             &format!("{name}, one layer new"),
+            RUNS,
             &[
                 Way::new("out", || {
                     let (image, registry) = self.changed(image)?;
@@ -142,6 +145,7 @@ impl Bench {
         let plain = image.plain_layers(place.path())?;
         let figures = compare(
             &format!("{name}, plain archive"),
+            RUNS,
             &[
                 Way::new("out", || self.push(&archive, &start()?)),
                 Way::new("skopeo copy", || self.copy(&reference, &start()?)),

@@ -136,7 +136,7 @@ fn look_up(programs: &Programs, latency: Duration, line: Line) -> Result<()> {
         measure(&mut heads)
     });
     let title = format!("{HEADS} HEADs, {} ms, {protocol}", latency.as_millis());
-    let figures = compare(&title, &[ours, curl])?;
+    let figures = compare(&title, RUNS, &[ours, curl])?;
     if !latency.is_zero() {
         let ideal = latency * HEADS.div_ceil(HEADS_AT_ONCE);
         let what = format!("the ideal {:.2} s", ideal.as_secs_f64());
@@ -177,7 +177,7 @@ impl Blobs<'_> {
         if let Some(skopeo) = &self.programs.skopeo {
             ways.push(Way::new("skopeo copy", || self.skopeo_down(skopeo)));
         }
-        let figures = compare(&format!("download {name}"), &ways)?;
+        let figures = compare(&format!("download {name}"), RUNS, &ways)?;
         judge(&figures[0], ways[1].name, figures[1].wall, BLOBS_TARGET);
         Ok(())
     }
@@ -194,7 +194,7 @@ impl Blobs<'_> {
             Way::new("ours", || self.push(&fresh())),
             Way::new("sha256sum, curl", || self.curl_up(&fresh())),
         ];
-        let figures = compare(&format!("upload {name}"), &ways)?;
+        let figures = compare(&format!("upload {name}"), RUNS, &ways)?;
         judge(&figures[0], ways[1].name, figures[1].wall, BLOBS_TARGET);
         Ok(())
     }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::measure::Figures;
 
-/// How often everything runs; the median counts.
+/// How often everything runs unless there is a reason; the median counts.
 pub(crate) const RUNS: usize = 3;
 
 /// A way to do what is measured.
@@ -24,15 +24,15 @@ impl<'a> Way<'a> {
 }
 
 /// Runs all ways in turn, ours first, and prints what they took; returns it as well.
-pub(crate) fn compare(title: &str, ways: &[Way<'_>]) -> Result<Vec<Figures>> {
-    let mut runs = vec![Vec::new(); ways.len()];
-    for _ in 0..RUNS {
-        for (way, runs) in ways.iter().zip(&mut runs) {
+pub(crate) fn compare(title: &str, runs: usize, ways: &[Way<'_>]) -> Result<Vec<Figures>> {
+    let mut taken = vec![Vec::new(); ways.len()];
+    for _ in 0..runs {
+        for (way, taken) in ways.iter().zip(&mut taken) {
             let figures = (way.run)().with_context(|| format!("{title}: {}", way.name))?;
-            runs.push(figures);
+            taken.push(figures);
         }
     }
-    let medians: Vec<Figures> = runs.iter().map(|runs| median(runs)).collect();
+    let medians: Vec<Figures> = taken.iter().map(|runs| median(runs)).collect();
     println!(
         "\n{title:32} {:>8} {:>8} {:>8} {:>7}",
         "wall s", "CPU s", "MiB", "ratio"
