@@ -33,7 +33,7 @@ pub fn token_reply(body: &[u8]) -> Option<Duration> {
 
 /// Reads a page of a tag list.
 pub fn tag_page(body: &[u8]) -> Option<Vec<String>> {
-    crate::tags::read(body).ok()
+    Some(crate::tags::read(body).ok()?.texts)
 }
 
 /// Reads `Retry-After` on a given day.

@@ -39,7 +39,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 /// Texts without the empty ones, `LIMIT` at most, so that a small document cannot become a large
 /// list; `null` is an empty list.
 #[derive(Debug, Default)]
-pub(crate) struct Texts<const LIMIT: usize>(pub(crate) Vec<String>);
+pub(crate) struct Texts<const LIMIT: usize> {
+    pub(crate) texts: Vec<String>,
+    /// Whether there were more.
+    pub(crate) is_cut: bool,
+}
 
 impl<'de, const LIMIT: usize> Deserialize<'de> for Texts<LIMIT> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -49,7 +53,7 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Texts<LIMIT> {
             type Value = Texts<LIMIT>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a list of at most {LIMIT} texts")
+                f.write_str("a list of texts")
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {
@@ -62,13 +66,14 @@ impl<'de, const LIMIT: usize> Deserialize<'de> for Texts<LIMIT> {
                     match items.next_element::<String>()? {
                         Some(text) if text.is_empty() => {}
                         Some(text) => texts.push(text),
-                        None => return Ok(Texts(texts)),
+                        None => break,
                     }
                 }
-                match items.next_element::<IgnoredAny>()? {
-                    Some(_) => Err(serde::de::Error::invalid_length(LIMIT + 1, &self)),
-                    None => Ok(Texts(texts)),
+                let mut is_cut = false;
+                while items.next_element::<IgnoredAny>()?.is_some() {
+                    is_cut = true;
                 }
+                Ok(Texts { texts, is_cut })
             }
         }
 

@@ -227,6 +227,18 @@ fn fetched_digest(answer: &Answer, identifier: &Identifier) -> Result<Digest, Er
 fn raw_manifest(answer: &Answer, identifier: &Identifier) -> Result<RawManifest, Error> {
     let (media_type, bytes): (_, Bytes) = (media_type(&answer.headers), answer.body.clone());
     match identifier {
+        // A login page would have a digest as well, and be reported as a version.
+        Identifier::Tag(_) if !bytes.trim_ascii_start().starts_with(b"{") => {
+            let kind = media_type
+                .as_ref()
+                .map_or("nothing known", MediaType::as_str);
+            let host = address::authority(&answer.url);
+            let message = format!("{host} sent no manifest but {kind}");
+            let error = Error::new(ErrorKind::Protocol, message).at(&answer.url);
+            Err(error.with_hint(
+                "does something else answer in the registry's place, such as a page to log in?",
+            ))
+        }
         Identifier::Tag(_) => Ok(RawManifest::new(media_type, bytes)),
         Identifier::Digest(digest) => {
             RawManifest::verified(media_type, bytes, digest).map_err(|error| {

@@ -5,13 +5,12 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-#[cfg(doc)]
-use crate::ErrorKind;
 use crate::auth::scope::Scope;
 use crate::json::{Object, Texts};
 use crate::paging::Pages;
 use crate::session::{Call, Lane};
-use crate::{Error, RepositoryClient, json};
+use crate::transport::address;
+use crate::{Error, ErrorKind, RepositoryClient, json};
 
 /// Bytes of one page. A thousand tags of 128 characters take 140 kB; there are registries that
 /// ignore the page size and send everything at once, which is a hundred thousand tags of ordinary
@@ -59,7 +58,7 @@ impl TagPages {
     ///
     /// [`ErrorKind::NotFound`] when there is no such repository, [`ErrorKind::Protocol`] when the
     /// pages go in circles, do not end, or are not understood, [`ErrorKind::Refused`] when one is on
-    /// another host, [`ErrorKind::TooLarge`] when one has more than 8 MiB.
+    /// another host, [`ErrorKind::TooLarge`] when one has more than 8 MiB or 262,144 tags.
     pub async fn next(&mut self) -> Result<Option<Vec<String>>, Error> {
         let repository = self.repository.clone();
         let next = repository.session().in_time(self.go_on()).await;
@@ -110,14 +109,20 @@ async fn fetch(
         lane: Lane::Request,
     };
     let answer = session.read(&call, &[StatusCode::OK], PAGE_LIMIT).await?;
-    let tags = read(&answer.body)
+    let page = read(&answer.body)
         .map_err(|error| json::not_understood("tag list", &answer.url, &error))?;
+    if page.is_cut {
+        let host = address::authority(&answer.url);
+        let message = format!("{host} sends more than {PAGE_TAGS} tags at once");
+        let error = Error::new(ErrorKind::TooLarge, message).at(&answer.url);
+        return Err(error.with_hint("look up a single tag, which takes no list"));
+    }
     pages.learn(&answer.headers, &answer.url)?;
-    Ok(tags)
+    Ok(page.texts)
 }
 
 /// Reads one page.
-pub(crate) fn read(body: &[u8]) -> Result<Vec<String>, serde_json::Error> {
+pub(crate) fn read(body: &[u8]) -> Result<Texts<PAGE_TAGS>, serde_json::Error> {
     let Object(page) = serde_json::from_slice::<Object<Wire>>(body)?;
-    Ok(page.tags.0)
+    Ok(page.tags)
 }

@@ -23,6 +23,10 @@ use crate::{Error, ErrorKind, RepositoryClient};
 /// Bytes since the last cut after which the next cut is forgiven.
 const PROGRESS: u64 = 1 << 20;
 
+/// The same for a cut that was ours, because nothing came for as long as one waits: else a few
+/// bytes after each wait would keep a transfer alive for days.
+const PROGRESS_BETWEEN_STALLS: u64 = 16 << 20;
+
 /// Parts that may be small without anything being wrong, and bytes for which there may be one more.
 /// A server may cut what was asked for into pieces as it likes
 /// ([RFC 9110, section 15.3.7](https://www.rfc-editor.org/rfc/rfc9110#section-15.3.7)); but a
@@ -229,8 +233,14 @@ impl BlobReader {
                 }
                 Ok(None) => self.ended().await?,
                 Err(error) => {
-                    self.response = None;
-                    self.endure(error).await?;
+                    let response = self.response.take();
+                    let has_stalled = response.is_some_and(|response| response.has_stalled());
+                    let progress = if has_stalled {
+                        PROGRESS_BETWEEN_STALLS
+                    } else {
+                        PROGRESS
+                    };
+                    self.endure(error, progress).await?;
                 }
             }
         }
@@ -263,7 +273,7 @@ impl BlobReader {
         {
             let error = response.cut_short();
             self.response = None;
-            return self.endure(error).await;
+            return self.endure(error, PROGRESS).await;
         }
         self.finish()
     }
@@ -284,7 +294,8 @@ impl BlobReader {
         }
         let error = self.wrong("sends nothing of what is missing");
         let error = error.with_kind(ErrorKind::Interrupted);
-        self.endure(error.with_patience(Patience::Long)).await
+        self.endure(error.with_patience(Patience::Long), PROGRESS)
+            .await
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -360,14 +371,15 @@ impl BlobReader {
         Error::new(ErrorKind::Digest, format!("{host} {what}"))
     }
 
-    /// Decides whether a cut is worth another try, and waits for it.
-    async fn endure(&mut self, error: Error) -> Result<(), Error> {
+    /// Decides whether a cut is worth another try, and waits for it. It is forgiven if `progress`
+    /// bytes came since the one before.
+    async fn endure(&mut self, error: Error, progress: u64) -> Result<(), Error> {
         if !error.is_transient() {
             return Err(error);
         }
         self.place.complain();
         let transport = self.repository.session().transport();
-        if self.offset - self.cuts.offset >= PROGRESS {
+        if self.offset - self.cuts.offset >= progress {
             self.cuts = Cuts {
                 offset: self.offset,
                 in_a_row: 0,

@@ -33,6 +33,7 @@ pub(crate) struct Response {
     /// Bytes of the body that came.
     received: u64,
     pace: Pace,
+    has_stalled: bool,
     /// How long a 429 or 503 asks to wait.
     pub(crate) retry_after: Option<Duration>,
     /// Whether another answer has said so before.
@@ -65,6 +66,7 @@ impl Response {
             idle,
             received: 0,
             pace: Pace::default(),
+            has_stalled: false,
             retry_after: None,
             is_known: false,
             presented: None,
@@ -131,6 +133,7 @@ impl Response {
                 if self.keeps_pace(asked.elapsed(), piece.len() as u64) {
                     return Ok(Some(piece));
                 }
+                self.has_stalled = true;
                 classify::slow(&self.route(), self.received)
             }
             Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
@@ -138,9 +141,17 @@ impl Response {
             }
             Ok(Ok(None)) => classify::short(&self.route(), self.received),
             Ok(Err(error)) => classify::cut(&self.route(), &error),
-            Err(_) => classify::silent(&self.route(), "within an answer", self.idle),
+            Err(_) => {
+                self.has_stalled = true;
+                classify::silent(&self.route(), "within an answer", self.idle)
+            }
         };
         Err(error.by(&self.method))
+    }
+
+    /// Says whether the body was given up because it did not come any more, or hardly.
+    pub(crate) fn has_stalled(&self) -> bool {
+        self.has_stalled
     }
 
     /// Says whether the body still comes at a speed that leads anywhere.

@@ -405,6 +405,25 @@ async fn a_blob_drop_by_drop_is_asked_for_anew() {
     assert!(world.log.warnings()[0].contains("too slow"));
 }
 
+/// A megabyte between two waits of minutes is no progress to wait for.
+#[tokio::test]
+async fn a_blob_that_stalls_again_and_again_is_given_up() {
+    let (world, descriptor) = published(12_000_000);
+    let stall = Fault::stall_at(2_000_000);
+    world
+        .registry
+        .fault(Match::get("/v2/a/b/blobs/*"), stall.clone());
+    let error = download(&world, &descriptor).await.unwrap_err();
+    assert!(error.to_string().contains("was silent"), "{error}");
+    assert_eq!(ranges(&world).len(), 5);
+
+    world.registry.clear_faults();
+    let blobs = Match::get("/v2/a/b/blobs/*");
+    world.registry.fault(blobs.times(4), stall);
+    let whole = download(&world, &descriptor).await.unwrap();
+    assert!(whole == content(12_000_000));
+}
+
 #[tokio::test]
 async fn limits_and_absence() {
     let (world, known) = published(1000);

@@ -39,6 +39,28 @@ async fn head_is_enough() {
     assert_eq!(world.registry.count("GET", "/v2/"), 1, "one greeting");
 }
 
+/// A page to log in has a digest as well, if one computes it.
+#[tokio::test]
+async fn a_page_for_people_is_no_manifest() {
+    let (world, _) = published();
+    let page = Fault::status(200)
+        .header("Content-Type", "text/html; charset=utf-8")
+        .without_header("Docker-Content-Digest")
+        .body("<html><body>Please log in</body></html>");
+    world.registry.fault(Match::any(LATEST), page);
+    let repository = world.repository("a/b");
+    let looked_up = repository.digest(&tag("latest")).await.unwrap_err();
+    let fetched = repository.manifest(&tag("latest")).await.unwrap_err();
+    for error in [looked_up, fetched] {
+        assert_eq!(error.kind(), ErrorKind::Protocol);
+        assert!(
+            error.to_string().contains("no manifest but text/html"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("log in"));
+    }
+}
+
 #[tokio::test]
 async fn absent_is_no_error() {
     let (world, _) = published();

@@ -237,7 +237,7 @@ async fn too_much_is_refused_and_the_limit_named() {
             "too many in a page",
             tags(262_145, "t"),
             1 << 20,
-            "at most 262144 texts",
+            "more than 262144 tags at once",
         ),
     ] {
         let error = listed(body, max_tags).await.unwrap_err();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::error::{During, Error};
+use crate::error::{Cause, During, Error};
 
 use super::files;
 
@@ -107,13 +107,14 @@ impl Drop for Staging {
 /// # Errors
 ///
 /// It cannot be made, written to, or rid of what is there.
-pub(super) fn clear(destination: &Path) -> Result<(), Error> {
+pub(super) fn clear(destination: &Path) -> Result<(), Cause> {
     fs::create_dir_all(destination).during(shown(destination))?;
-    let bin = Staging::create(destination).during(shown(destination))?;
+    // That error names the path itself.
+    let bin = Staging::create(destination)?;
     for name in left_over(&bin).during(shown(destination))? {
         match rename(&destination.join(&name), &bin.join(&name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).during(shown(Path::new(&name)));
+                return Err(error).during(shown(Path::new(&name)))?;
             }
             _ => {}
         }

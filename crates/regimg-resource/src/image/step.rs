@@ -71,14 +71,21 @@ impl StepDirectory {
         Ok((file, metadata))
     }
 
+    /// Directories on the way are passed and not read, which takes no more than the right to
+    /// search them.
     fn walk(&self, real: &Path) -> io::Result<OwnedFd> {
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let pass = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let below = real.strip_prefix(&self.real).map_err(io::Error::other)?;
-        let root = openat(CWD, &*self.real, flags, Mode::empty())?;
-        let file = below.components().try_fold(root, |directory, name| {
-            openat(directory, name.as_os_str(), flags, Mode::empty())
-        });
-        Ok(file?)
+        let mut names = below.components();
+        let Some(last) = names.next_back() else {
+            return Ok(openat(CWD, &*self.real, open, Mode::empty())?);
+        };
+        let root = openat(CWD, &*self.real, pass, Mode::empty())?;
+        let parent = names.try_fold(root, |directory, name| {
+            openat(directory, name.as_os_str(), pass, Mode::empty())
+        })?;
+        Ok(openat(parent, last.as_os_str(), open, Mode::empty())?)
     }
 }
 
@@ -92,7 +99,7 @@ fn refuse_special(metadata: &Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use rustix::fs::FileType;
     use rustix::io::Errno;
@@ -132,6 +139,31 @@ mod tests {
         }
     }
 
+    /// Who may search a directory and not list it may open what he knows the name of; as root
+    /// everybody may.
+    #[test]
+    fn a_directory_need_not_be_readable_to_be_passed() {
+        let directory = tempfile::tempdir().unwrap();
+        let way = directory.path().join("a/b");
+        fs::create_dir_all(&way).unwrap();
+        fs::write(way.join("file"), "in").unwrap();
+        fs::create_dir(way.join("layout")).unwrap();
+        let step = StepDirectory::new(directory.path()).unwrap();
+        for closed in ["a", "a/b"] {
+            let closed = directory.path().join(closed);
+            fs::set_permissions(closed, fs::Permissions::from_mode(0o311)).unwrap();
+        }
+        for name in ["file", "layout"] {
+            step.open(&way.join(name)).unwrap();
+        }
+        step.open(directory.path()).unwrap();
+        let _ = fs::set_permissions(
+            directory.path().join("a"),
+            fs::Permissions::from_mode(0o700),
+        );
+        let _ = fs::set_permissions(way, fs::Permissions::from_mode(0o700));
+    }
+
     /// What `follow` returns is what was there then.
     #[test]
     fn a_link_that_appears_afterwards_is_not_followed() {
@@ -143,10 +175,10 @@ mod tests {
         let real = |name: &str| step.real.join(name);
         symlink("../secret", real("file")).unwrap();
         symlink("..", real("directory")).unwrap();
-        for name in ["file", "directory/secret"] {
+        for (name, errno) in [("file", Errno::LOOP), ("directory/secret", Errno::NOTDIR)] {
             let refused = step.walk(&real(name)).unwrap_err();
-            let is_link = Some(Errno::LOOP.raw_os_error());
-            assert_eq!(refused.raw_os_error(), is_link, "{name}: {refused}");
+            let errno = Some(errno.raw_os_error());
+            assert_eq!(refused.raw_os_error(), errno, "{name}: {refused}");
         }
     }
 }

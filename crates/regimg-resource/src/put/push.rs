@@ -98,7 +98,7 @@ impl Push<'_> {
             bar: bar.clone(),
         };
         let pushing = self.repository.push_blob(&watched, &from);
-        let outcome = pushing.await.map_err(|error| {
+        let outcome = bar.clone().around(pushing).await.map_err(|error| {
             // That error names the blob itself, and is not the registry's.
             let phase = match error.kind() {
                 ErrorKind::Source => "reading the image".to_owned(),

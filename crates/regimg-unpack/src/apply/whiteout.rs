@@ -3,8 +3,9 @@
 //! Those apply to lower layers only, so that it must not matter where in its layer a whiteout
 //! stands: the tree is the one that comes out when they stand first. (containerd goes by the
 //! order of entries; there a whiteout that comes last removes what its own layer has put.)
-//! One case is not covered, since it takes knowing the whiteout beforehand: an entry that went
-//! through a lower layer's link before the whiteout of that link stays where the link led.
+//! Two cases are not covered, since they take knowing the whiteout beforehand: an entry that went
+//! through a lower layer's link before the whiteout of that link stays where the link led; and a
+//! hard link to a lower layer's file can be made before the whiteout of that file, and not after.
 
 use std::os::fd::AsFd;
 
