@@ -3,6 +3,7 @@
 mod ask;
 mod config;
 mod exchange;
+mod federated;
 mod identity;
 
 use std::collections::HashMap;
