@@ -481,6 +481,35 @@ async fn a_login_is_kept_until_it_ends_or_is_refused() {
 }
 
 #[tokio::test]
+async fn a_registry_that_refuses_every_login_is_not_asked_for_ever_more() {
+    let azure = Azure::silent();
+    let token = json_answer(&json!({"access_token": "entra-t0ken"}));
+    azure.machine.fault(Match::get(METADATA), token);
+    for login in ["refresh-t0ken", "second-t0ken", "third"].map(living) {
+        let answer = json_answer(&json!({"refresh_token": login}));
+        azure.registry.fault(Match::post(EXCHANGE).once(), answer);
+    }
+    azure.registry.set_auth(auth("another"));
+    let acr = Arc::new(Acr::new(azure.managed(), &azure.config()).unwrap());
+    let client = || azure.with(&azure.config(), acr.clone());
+    let refused = async |repository: &RepositoryClient| {
+        let error = look(repository).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
+    };
+    let first = client();
+    for _ in 0..5 {
+        refused(&first).await;
+        refused(&client()).await;
+    }
+    assert_eq!(azure.exchanges().len(), 2, "a login, and one in its place");
+    azure.clock.advance(Duration::from_mins(5));
+    for _ in 0..5 {
+        refused(&first).await;
+    }
+    assert_eq!(azure.exchanges().len(), 3, "one more after a while");
+}
+
+#[tokio::test]
 async fn what_goes_wrong_is_said() {
     let bad = |status: u16, body: &str| Fault::status(status).body(body.to_owned());
     let no_identity = r#"{"error":"invalid_request","error_description":"Identity not found"}"#;
