@@ -59,14 +59,10 @@ impl<T: Send + Sync + 'static> Flight<T> {
     /// Forgets the value if it is this one, so that of many who found it useless only the first
     /// causes a new one.
     pub(crate) fn discard(&self, useless: &Arc<T>) {
-        self.discard_if(|value| Arc::ptr_eq(value, useless));
-    }
-
-    /// Forgets the value if it is useless.
-    pub(crate) fn discard_if(&self, is_useless: impl Fn(&Arc<T>) -> bool) {
+        let is_it = |value: &Arc<T>| Arc::ptr_eq(value, useless);
         let mut slot = lock(&self.0);
         let made = slot.as_ref().and_then(Shared::peek);
-        if made.is_some_and(|made| made.as_ref().is_ok_and(is_useless)) {
+        if made.is_some_and(|made| made.as_ref().is_ok_and(is_it)) {
             *slot = None;
         }
     }

@@ -160,19 +160,38 @@ fn helpers_are_run_where_they_are_installed() {
 
 #[test]
 fn a_text_that_is_no_configuration_is_named_and_not_quoted() {
-    for text in ["pa55word", r#"{"auths": {"a.io": {"auth": "pa55word!"}}}"#] {
-        let source = json!({
-            "repository": "127.0.0.1:1/app",
-            "username": "u",
-            "password": "p",
-            "docker_config_json": text,
-        });
-        for command in COMMANDS {
-            let outcome = run(command, &source, &[]);
-            let message = outcome.failure();
-            let wanted = "source.docker_config_json: the Docker configuration cannot be used: ";
-            assert!(message.contains(wanted), "{message}");
-            tells_nothing(&outcome, &SECRETS);
+    let base64_of_braces = "e30=";
+    let half = r#"{"auths": {"a.io": {"password": "pa55word"}}}"#;
+    for (text, wanted) in [
+        ("pa55word", "it is not JSON (line 1, column 1)"),
+        (
+            r#"{"auths": {"a.io": {"auth": "pa55word!"}}}"#,
+            "auths: \"a.io\": auth is not the base64 form of name:password",
+        ),
+        (base64_of_braces, "it is base64: its decoded text is wanted"),
+        (
+            half,
+            "auths: \"a.io\": a password is given without a user name",
+        ),
+    ] {
+        let wanted =
+            format!("source.docker_config_json: the Docker configuration cannot be used: {wanted}");
+        for login in [
+            json!({"username": "u", "password": "p"}),
+            // Clouds log in without it, and are not asked before it is read.
+            json!({"azure_acr": true}),
+            json!({"aws_region": "eu-west-1", "repository": "app"}),
+        ] {
+            let mut source = json!({"repository": "127.0.0.1:1/app", "docker_config_json": text});
+            for (name, value) in login.as_object().unwrap() {
+                source[name] = value.clone();
+            }
+            for command in COMMANDS {
+                let outcome = run(command, &source, &[]);
+                let message = outcome.failure();
+                assert!(message.contains(&wanted), "{message}");
+                tells_nothing(&outcome, &SECRETS);
+            }
         }
     }
 }

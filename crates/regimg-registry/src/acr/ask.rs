@@ -15,7 +15,7 @@ use crate::transport::{Body, Outgoing, Redirects, Response, Transport};
 use crate::{Config, Error, ErrorKind};
 
 /// How long one try may take, as in the Go resource.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(super) const LIMIT: Duration = Duration::from_secs(30);
 
 /// Tries of one request. With the default waits they last for the minute that a metadata service
 /// may be away.

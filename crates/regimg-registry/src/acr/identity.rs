@@ -1,7 +1,5 @@
 //! Tokens of Microsoft Entra: from the machine, or by signing in.
 
-use std::io::Read as _;
-use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -9,8 +7,8 @@ use regimg_core::Secret;
 use serde::Deserialize;
 use url::Url;
 
-use super::ask;
-use super::config::{AcrConfig, AzureCloud, AzureIdentity, FederatedToken, ManagedIdentity};
+use super::config::{AcrConfig, AzureCloud, AzureIdentity, ManagedIdentity};
+use super::{ask, federated};
 use crate::error::Patience;
 use crate::transport::address::authority;
 use crate::transport::{Outgoing, Response, Transport};
@@ -19,9 +17,6 @@ use crate::{Config, Error, ErrorKind, Proxy};
 /// Says that a JWT stands in place of a secret
 /// ([RFC 7523, section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-
-/// Bytes of a federated token that are read.
-const TOKEN_FILE_LIMIT: u64 = 64 << 10;
 
 /// How long a connection to a service on the same machine may take to stand. Where there is none,
 /// the address often leads nowhere without a word.
@@ -112,7 +107,7 @@ impl Entra {
                 },
                 _,
             ) => {
-                let (kind, token) = (Secret::new(JWT_BEARER), read(token)?);
+                let (kind, token) = (Secret::new(JWT_BEARER), federated::read(token).await?);
                 let proof = [
                     ("client_assertion_type", &kind),
                     ("client_assertion", &token),
@@ -264,25 +259,4 @@ fn sign_in_address(text: &str) -> Result<Url, Error> {
         return Err(Error::new(ErrorKind::Configuration, message));
     }
     Ok(url)
-}
-
-/// Reads a federated token.
-fn read(token: &FederatedToken) -> Result<Secret, Error> {
-    let path = match token {
-        FederatedToken::Text(token) => return Ok(token.clone()),
-        FederatedToken::File(path) => path,
-    };
-    let text = read_file(path).map_err(|error| {
-        let message = format!("the federated token {} cannot be read", path.display());
-        Error::new(ErrorKind::Configuration, message).with_source(error)
-    })?;
-    Ok(Secret::new(text.trim()))
-}
-
-fn read_file(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?
-        .take(TOKEN_FILE_LIMIT)
-        .read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -3,6 +3,7 @@
 mod ask;
 mod config;
 mod exchange;
+mod federated;
 mod identity;
 
 use std::collections::HashMap;
@@ -18,6 +19,7 @@ use tracing::debug;
 pub use config::{AcrConfig, AzureCloud, AzureIdentity, FederatedToken, ManagedIdentity};
 
 use self::identity::Entra;
+use crate::auth::renewal::Had;
 use crate::sync::{Flight, lock};
 use crate::transport::Transport;
 use crate::{Config, Credential, CredentialError, CredentialSource, Error, ErrorKind};
@@ -41,7 +43,7 @@ const MARGIN: Duration = Duration::from_mins(5);
 /// | 3 | the registry's `/oauth2/exchange` | a refresh token, good for hours |
 ///
 /// The refresh token is the password of the [`Credential::Basic`] that comes out. It is kept
-/// until shortly before it ends, or until the registry refuses it. Passing failures are tried
+/// until shortly before it ends; one that the registry refuses is replaced once. Passing failures are tried
 /// again as the client's configuration says, six times at most, and no try lasts longer than 30
 /// seconds.
 ///
@@ -75,6 +77,14 @@ struct Shared {
 struct Kept {
     credential: Credential,
     until: Instant,
+    had: Had,
+}
+
+impl Kept {
+    fn in_place_of_refused(mut self) -> Self {
+        self.had = self.had.in_place_of_refused();
+        self
+    }
 }
 
 impl Acr {
@@ -115,14 +125,29 @@ impl Acr {
         lock(&self.kept).entry(host).or_default().clone()
     }
 
-    async fn log_in(&self, registry: &Registry) -> Result<Credential, Error> {
-        let shared = self.shared.clone();
+    async fn log_in(&self, registry: &Registry) -> Result<Arc<Kept>, Error> {
+        let (shared, name) = (self.shared.clone(), registry.clone());
         let now = shared.transport.config().clock.now();
-        let name = registry.clone();
-        let make = move || async move { shared.log_in(&name).await }.boxed();
-        let kept = self.kept(registry).get(|kept| kept.until > now, make).await;
-        kept.map(|kept| kept.credential.clone())
-            .map_err(|error| ask::failed("cannot authenticate with ACR", error))
+        let make = || async move { shared.log_in(&name).await }.boxed();
+        self.kept(registry).get(|kept| kept.until > now, make).await
+    }
+
+    /// Replaces a login that the registry refused, unless that was done just before.
+    async fn replaced(
+        &self,
+        registry: &Registry,
+        refused: &Credential,
+    ) -> Result<Arc<Kept>, Error> {
+        let kept = self.log_in(registry).await?;
+        let (shared, name) = (self.shared.clone(), registry.clone());
+        let today = shared.transport.config().clock.today();
+        if kept.credential != *refused || !kept.had.is_worth_renewing(today) {
+            return Ok(kept);
+        }
+        let flight = self.kept(registry);
+        flight.discard(&kept);
+        let make = || async move { shared.log_in(&name).await.map(Kept::in_place_of_refused) };
+        flight.get(|_| true, || make().boxed()).await
     }
 }
 
@@ -131,7 +156,7 @@ impl CredentialSource for Acr {
         &'a self,
         registry: &'a Registry,
     ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
-        Box::pin(async { Ok(self.log_in(registry).await?) })
+        Box::pin(async { given_out(self.log_in(registry).await) })
     }
 
     fn replacement<'a>(
@@ -139,9 +164,14 @@ impl CredentialSource for Acr {
         registry: &'a Registry,
         refused: &'a Credential,
     ) -> BoxFuture<'a, Result<Credential, CredentialError>> {
-        let is_it = |kept: &Arc<Kept>| kept.credential == *refused;
-        self.kept(registry).discard_if(is_it);
-        self.credential(registry)
+        Box::pin(async { given_out(self.replaced(registry, refused).await) })
+    }
+}
+
+fn given_out(kept: Result<Arc<Kept>, Error>) -> Result<Credential, CredentialError> {
+    match kept {
+        Ok(kept) => Ok(kept.credential.clone()),
+        Err(error) => Err(ask::failed("cannot authenticate with ACR", error).into()),
     }
 }
 
@@ -149,14 +179,15 @@ impl Shared {
     async fn log_in(&self, registry: &Registry) -> Result<Kept, Error> {
         let token = self.refresh_token(registry).await?;
         let life = exchange::life(&token);
-        let now = self.transport.config().clock.now();
+        let clock = &self.transport.config().clock;
         debug!(registry = registry.host(), "logged in to ACR");
         Ok(Kept {
             credential: Credential::Basic {
                 username: USER.to_owned(),
                 password: token,
             },
-            until: now + life.saturating_sub(MARGIN),
+            until: clock.now() + life.saturating_sub(MARGIN),
+            had: Had::now(clock.today()),
         })
     }
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod challenge;
 pub(crate) mod prover;
+#[cfg(any(feature = "acr", feature = "ecr"))]
+pub(crate) mod renewal;
 pub(crate) mod reply;
 pub(crate) mod scope;
 pub(crate) mod token;

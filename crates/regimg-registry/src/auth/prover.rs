@@ -146,6 +146,10 @@ impl Prover {
                 self.learn(&scheme);
                 basic_proof(&endpoint, &credential).map(Some)
             }
+            Scheme::Basic if matches!(presented, Proof::Nothing) => {
+                self.learn(&scheme);
+                Ok(None)
+            }
             Scheme::Basic | Scheme::None => Ok(None),
         }
     }
@@ -251,6 +255,16 @@ impl Prover {
         self.endpoint.get(|_| true, make).await
     }
 
+    /// Says whether the registry asks for a user name and a password, and takes no tokens.
+    async fn takes_passwords_alone(&self) -> bool {
+        let learned = lock(&self.learned).clone();
+        let scheme = match learned {
+            Some(scheme) => Some(scheme),
+            None => self.endpoint().await.ok().map(|found| found.scheme.clone()),
+        };
+        matches!(scheme, Some(Scheme::Basic))
+    }
+
     /// Says of a refusal whether there were credentials at all, and takes them out of what the
     /// registry said.
     pub(crate) async fn explain(&self, error: Error) -> Error {
@@ -268,6 +282,10 @@ impl Prover {
             Ok(Credential::Anonymous) => {
                 error.with_hint(format!("no credentials were given for {host}"))
             }
+            Ok(Credential::IdentityToken(_)) if self.takes_passwords_alone().await => error
+                .with_hint(format!(
+                    "{host} takes only a user name and a password, and an identity token was given"
+                )),
             _ => error.with_hint(format!("the credentials given for {host} do not suffice")),
         }
     }

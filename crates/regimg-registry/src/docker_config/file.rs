@@ -5,6 +5,8 @@ use std::fmt;
 
 use regimg_core::{Registry, Secret};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::error::Category;
 
 use super::Login;
 use crate::Credential;
@@ -41,10 +43,8 @@ pub(super) struct File {
 impl File {
     /// Reads the text; what is wrong is said without repeating any value.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let Object(wire): Object<Wire> = serde_json::from_str(text).map_err(|error| {
-            // The library's text may quote a value.
-            format!("line {}, column {}", error.line(), error.column())
-        })?;
+        let read = serde_json::from_str(text);
+        let Object(wire): Object<Wire> = read.map_err(|error| problem(text, &error))?;
         let mut credentials = BTreeMap::new();
         // The host alone is the more exact of two keys that mean the same, and the shorter one.
         for (key, entry) in wire.auths.unwrap_or_default() {
@@ -83,7 +83,30 @@ impl File {
     }
 }
 
+/// Says what is wrong and where; the library's own words may quote a value.
+fn problem(text: &str, error: &serde_json::Error) -> String {
+    if text.trim().is_empty() {
+        return "it is empty".to_owned();
+    }
+    // As Kubernetes keeps it in a secret.
+    let decoded = unbase64(text).unwrap_or_default();
+    if serde_json::from_slice::<Object<IgnoredAny>>(&decoded).is_ok() {
+        return "it is base64: its decoded text is wanted".to_owned();
+    }
+    let problem = match error.classify() {
+        Category::Eof => "ends too early",
+        // Of the library's words these hold names of fields alone.
+        Category::Data if error.to_string().starts_with("duplicate field") => "has a field twice",
+        Category::Data => "has a value of the wrong type",
+        Category::Syntax | Category::Io => "is not JSON",
+    };
+    let (line, column) = (error.line(), error.column());
+    format!("it {problem} (line {line}, column {column})")
+}
+
 impl Entry {
+    /// Returns what the entry gives, if it gives anything. Half a login is an error: the registry's
+    /// answer to a stranger would send people looking in the wrong place.
     fn credential(self) -> Result<Option<Credential>, &'static str> {
         let given = |secret: Option<Secret>| secret.filter(|secret| !secret.is_empty());
         if let Some(token) = given(self.registrytoken) {
@@ -93,14 +116,18 @@ impl Entry {
             return Ok(Some(Credential::IdentityToken(token)));
         }
         let login = match given(self.auth) {
-            Some(auth) => Some(decoded(&auth)?),
-            None => self
-                .username
-                .zip(self.password)
-                .map(|(username, secret)| Login { username, secret }),
+            Some(auth) => decoded(&auth)?,
+            None => Login {
+                username: self.username.unwrap_or_default(),
+                secret: self.password.unwrap_or_default(),
+            },
         };
-        let login = login.filter(|login| !login.username.is_empty());
-        Ok(login.map(Login::into_credential))
+        match (login.username.is_empty(), login.secret.is_empty()) {
+            (true, true) => Ok(None),
+            (false, false) => Ok(Some(login.into_credential())),
+            (false, true) => Err("a user name is given without a password"),
+            (true, false) => Err("a password is given without a user name"),
+        }
     }
 }
 
@@ -187,7 +214,21 @@ mod tests {
             (r#"{"auth":"dTpw\n"}"#, Some(basic("u", "p"))),
             (r#"{"auth":"dTpwOnEA"}"#, Some(basic("u", "p:q"))),
             (r#"{"username":"u","password":"p"}"#, Some(basic("u", "p"))),
-            (r#"{"username":"u"}"#, None),
+            (r#"{"auth":"Og=="}"#, None),
+            (r#"{"username":"","password":""}"#, None),
+            (r#"{"email":"u@h.io"}"#, None),
+            (
+                r#"{"username":"u","identitytoken":"r"}"#,
+                Some(Credential::IdentityToken(secret("r"))),
+            ),
+            (
+                r#"{"auth":"dTo=","identitytoken":"r"}"#,
+                Some(Credential::IdentityToken(secret("r"))),
+            ),
+            (
+                r#"{"username":"u","registrytoken":"t"}"#,
+                Some(Credential::RegistryToken(secret("t"))),
+            ),
             (
                 r#"{"auth":"PHRva2VuPjpy"}"#,
                 Some(Credential::IdentityToken(secret("r"))),
@@ -203,6 +244,57 @@ mod tests {
         ] {
             let file = File::parse(&format!(r#"{{"auths":{{"h.io":{entry}}}}}"#)).unwrap();
             assert_eq!(file.credential("h.io"), wanted, "{entry}");
+        }
+    }
+
+    #[test]
+    fn half_a_login_is_an_error_that_names_the_host() {
+        let no_password = "a user name is given without a password";
+        let no_name = "a password is given without a user name";
+        for (entry, wanted) in [
+            (r#"{"username":"u"}"#, no_password),
+            (r#"{"username":"u","password":""}"#, no_password),
+            (r#"{"auth":"","username":"u"}"#, no_password),
+            (r#"{"password":"hidden"}"#, no_name),
+            (r#"{"username":"","password":"hidden"}"#, no_name),
+            // `u:` and `:hidden`.
+            (r#"{"auth":"dTo="}"#, no_password),
+            (r#"{"auth":"OmhpZGRlbg=="}"#, no_name),
+        ] {
+            let text = format!(r#"{{"auths":{{"https://h.io/v2/":{entry}}}}}"#);
+            let wanted = format!(r#"auths: "https://h.io/v2/": {wanted}"#);
+            assert_eq!(File::parse(&text).unwrap_err(), wanted, "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_cannot_be_read_is_told_by_its_kind() {
+        let config = r#"{"auths":{"h.io":{"auth":"dTpw"}}}"#;
+        let base64 = crate::auth::base64(config.as_bytes());
+        let lines = format!("{}\n{}\n", &base64[..20], &base64[20..]);
+        let decoded = "it is base64: its decoded text is wanted";
+        for (text, wanted) in [
+            ("", "it is empty"),
+            (" \n", "it is empty"),
+            ("hidden", "it is not JSON (line 1, column 1)"),
+            ("{\n'hidden'}", "it is not JSON (line 2, column 1)"),
+            ("{} {}", "it is not JSON (line 1, column 4)"),
+            (r#"{"auths":{"#, "it ends too early (line 1, column 10)"),
+            ("7", "it has a value of the wrong type (line 1, column 1)"),
+            (
+                r#"{"auths":{"h.io":"hidden"}}"#,
+                "it has a value of the wrong type (line 1, column 25)",
+            ),
+            (
+                r#"{"auths":{},"auths":{}}"#,
+                "it has a field twice (line 1, column 19)",
+            ),
+            (&base64, decoded),
+            (&lines, decoded),
+            // Base64 of `hidden`, which is no configuration either.
+            ("aGlkZGVu", "it is not JSON (line 1, column 1)"),
+        ] {
+            assert_eq!(File::parse(text).unwrap_err(), wanted, "{text}");
         }
     }
 

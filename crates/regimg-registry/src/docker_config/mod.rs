@@ -55,7 +55,8 @@ impl DockerConfig {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] when it is not such a file; the error names the entry.
+    /// [`ErrorKind::Configuration`] when it is not such a file, or an entry is half a login; the
+    /// error names the entry.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let file = File::parse(text).map_err(|why| unusable(&why))?;
         Ok(Self {

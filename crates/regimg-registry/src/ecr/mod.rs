@@ -223,7 +223,7 @@ impl Ecr {
     async fn replaced(&self, place: &Place, refused: &Credential) -> Result<Arc<Token>, Error> {
         let token = self.token(place).await?;
         let is_another = token.credential != *refused;
-        if is_another || !token.is_worth_renewing(self.0.config.clock.today()) {
+        if is_another || !token.had.is_worth_renewing(self.0.config.clock.today()) {
             return Ok(token);
         }
         let flight = self.flight(place);

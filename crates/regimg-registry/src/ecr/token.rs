@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use regimg_core::Secret;
 
+use crate::auth::renewal::Had;
 use crate::auth::unbase64;
 use crate::{Credential, Error, ErrorKind};
 
@@ -14,18 +15,13 @@ const EARLY: Duration = Duration::from_mins(15);
 /// documentation](https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_AuthorizationData.html)).
 const LIFE: Duration = Duration::from_hours(12);
 
-/// A refused token whose predecessor was refused too is kept this long: it is not the token then,
-/// and every request would buy another one.
-const SECOND_CHANCE: Duration = Duration::from_mins(5);
-
 /// A login to ECR.
 pub(super) struct Token {
     pub(super) credential: Credential,
     /// The host that the token is for, as AWS names it; the public registry has none.
     pub(super) host: Option<String>,
-    bought: SystemTime,
+    pub(super) had: Had,
     expires: SystemTime,
-    replaces_refused: bool,
 }
 
 impl Token {
@@ -56,28 +52,21 @@ impl Token {
                 password: Secret::new(password),
             },
             host: host.map(|host| host.trim_end_matches('/').to_owned()),
-            bought: now,
+            had: Had::now(now),
             expires: expires.unwrap_or(now + LIFE),
-            replaces_refused: false,
         })
     }
 
     pub(super) fn in_place_of_refused(mut self) -> Self {
-        self.replaces_refused = true;
+        self.had = self.had.in_place_of_refused();
         self
     }
 
     /// Says whether the token will last for what begins now.
     pub(super) fn is_good(&self, now: SystemTime) -> bool {
         // A lifetime shorter than that is used up to its end.
-        let early = EARLY.min(self.expires.duration_since(self.bought).unwrap_or_default() / 4);
+        let early = EARLY.min(self.expires.duration_since(self.had.at).unwrap_or_default() / 4);
         now + early < self.expires
-    }
-
-    /// Says of a token that was refused whether another one may do better.
-    pub(super) fn is_worth_renewing(&self, now: SystemTime) -> bool {
-        let age = now.duration_since(self.bought).unwrap_or_default();
-        !self.replaces_refused || age >= SECOND_CHANCE
     }
 }
 
@@ -129,13 +118,5 @@ mod tests {
         assert!(minutes.is_good(after(2)) && !minutes.is_good(after(3)));
         assert!(!read(Some(0)).is_good(NOW));
         assert!(read(Some(u64::MAX)).is_good(after(1)));
-    }
-
-    #[test]
-    fn a_second_refusal_is_believed_for_a_while() {
-        let first = Token::read(Some("QVdTOnNlY3JldA=="), None, None, NOW).unwrap();
-        assert!(first.is_worth_renewing(NOW));
-        let second = first.in_place_of_refused();
-        assert!(!second.is_worth_renewing(after(4)) && second.is_worth_renewing(after(5)));
     }
 }

@@ -6,6 +6,7 @@
 //! [client credentials](https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow) and the
 //! [exchange](https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md).
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ use regimg_registry::{
     Acr, AcrConfig, AzureCloud, AzureIdentity, Client, Config, Error, ErrorKind, FederatedToken,
     ManagedIdentity, PlainHttp, Proxy, RepositoryClient, ServerCertificates,
 };
-use regimg_tests::Image;
 use regimg_tests::registry::{Auth, Fault, Match, Origin, Record, Registry};
 use regimg_tests::tls::Authority;
+use regimg_tests::{Image, Process};
 use serde_json::json;
 
 use crate::log::{Log, holds_no_secret};
@@ -131,6 +132,14 @@ impl Azure {
         self.signing_in(AzureIdentity::ServicePrincipal {
             client_id: "the-app".to_owned(),
             client_secret: Secret::new("client-s3cret"),
+        })
+    }
+
+    fn federated(&self, file: &Path) -> AcrConfig {
+        self.signing_in(AzureIdentity::Federated {
+            client_id: "the-app".to_owned(),
+            tenant_id: None,
+            token: FederatedToken::File(file.to_owned()),
         })
     }
 
@@ -338,17 +347,50 @@ async fn a_federated_token_is_read_when_it_is_needed() {
         assert_eq!(asked.field("client_secret"), None);
         has_fields(&azure.exchanges()[0], &[("tenant", TENANT)]);
     }
+}
+
+/// On the one thread of this test's runtime, where nothing may wait for a FIFO's writer.
+#[tokio::test]
+async fn a_file_that_holds_no_federated_token_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let fifo = path("fifo");
+    Process::new("/bin/sh")
+        .args(["-c", r#"mkfifo "$1""#, "sh", fifo.to_str().unwrap()])
+        .env("PATH", "/bin:/usr/bin")
+        .run()
+        .unwrap()
+        .expect_success();
+    let file = |name: &str, content: &[u8]| {
+        std::fs::write(path(name), content).unwrap();
+        path(name)
+    };
+    let longest = 64 << 10;
+    for (path, wanted) in [
+        (fifo, "is not a regular file"),
+        (path("."), "is not a regular file"),
+        ("/dev/zero".into(), "is not a regular file"),
+        ("/nonexistent/token".into(), "cannot be read"),
+        (file("empty", b""), "is empty"),
+        (file("blank", b" \n"), "is empty"),
+        (file("binary", b"\xff"), "cannot be read"),
+        (
+            file("long", &vec![b'x'; longest + 1]),
+            "is longer than 65536 bytes",
+        ),
+    ] {
+        let azure = Azure::new();
+        let error = azure.failure(azure.federated(&path)).await;
+        let wanted = format!("the federated token {} {wanted}", path.display());
+        assert!(error.contains(&wanted), "{error}");
+        assert!(azure.entra.requests().is_empty());
+    }
     let azure = Azure::new();
-    let acr = azure.signing_in(AzureIdentity::Federated {
-        client_id: "the-app".to_owned(),
-        tenant_id: None,
-        token: FederatedToken::File("/nonexistent/token".into()),
-    });
-    let error = azure.failure(acr).await;
-    assert!(
-        error.contains("token /nonexistent/token cannot be read"),
-        "{error}"
-    );
+    let token = file("longest", &vec![b'x'; longest]);
+    let repository = azure.repository(azure.federated(&token));
+    assert!(look(&repository).await.unwrap());
+    let sent = Azure::asked(&azure.entra).field("client_assertion");
+    assert_eq!(sent.unwrap().len(), longest);
 }
 
 #[tokio::test]
@@ -436,6 +478,35 @@ async fn a_login_is_kept_until_it_ends_or_is_refused() {
     let all = future::join_all((0..20).map(|_| look(&second))).await;
     assert!(all.into_iter().all(|found| found.unwrap()));
     assert_eq!(azure.exchanges().len(), 3, "it was refused");
+}
+
+#[tokio::test]
+async fn a_registry_that_refuses_every_login_is_not_asked_for_ever_more() {
+    let azure = Azure::silent();
+    let token = json_answer(&json!({"access_token": "entra-t0ken"}));
+    azure.machine.fault(Match::get(METADATA), token);
+    for login in ["refresh-t0ken", "second-t0ken", "third"].map(living) {
+        let answer = json_answer(&json!({"refresh_token": login}));
+        azure.registry.fault(Match::post(EXCHANGE).once(), answer);
+    }
+    azure.registry.set_auth(auth("another"));
+    let acr = Arc::new(Acr::new(azure.managed(), &azure.config()).unwrap());
+    let client = || azure.with(&azure.config(), acr.clone());
+    let refused = async |repository: &RepositoryClient| {
+        let error = look(repository).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error:?}");
+    };
+    let first = client();
+    for _ in 0..5 {
+        refused(&first).await;
+        refused(&client()).await;
+    }
+    assert_eq!(azure.exchanges().len(), 2, "a login, and one in its place");
+    azure.clock.advance(Duration::from_mins(5));
+    for _ in 0..5 {
+        refused(&first).await;
+    }
+    assert_eq!(azure.exchanges().len(), 3, "one more after a while");
 }
 
 #[tokio::test]

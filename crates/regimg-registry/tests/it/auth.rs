@@ -337,6 +337,29 @@ async fn refresh_tokens_are_exchanged_by_post_or_else_by_get() {
 }
 
 #[tokio::test]
+async fn an_identity_token_is_of_no_use_where_passwords_are_wanted() {
+    let basic = || Auth::basic().account("user", "pa55word");
+    for auth in [basic(), basic().open_ping()] {
+        let token = Credential::IdentityToken(Secret::new("refr3sh"));
+        let world = world(auth, token);
+        let error = look(&world).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthorized);
+        let host = world.registry.host();
+        let wanted = "takes only a user name and a password, and an identity token was given";
+        assert_eq!(error.hint().unwrap(), format!("{host} {wanted}"));
+        let requests = world.registry.requests();
+        let shown = requests.iter().filter_map(|record| record.authorization());
+        assert_eq!(shown.count(), 0);
+    }
+    // One that takes tokens, and not this one.
+    let world = world(bearer(), Credential::IdentityToken(Secret::new("wr0ng")));
+    let error = look(&world).await.unwrap_err();
+    let host = world.registry.host();
+    let wanted = format!("the token server did not accept the credentials for {host}");
+    assert_eq!(error.hint().unwrap(), wanted);
+}
+
+#[tokio::test]
 async fn passwords_go_to_the_token_server_alone() {
     let world = world(bearer().realm(Realm::Separate), basic("user", "pa55word"));
     let repository = world.repository("a/b");

@@ -7,7 +7,7 @@ use crate::protocol::Source;
 use crate::report::Reporter;
 
 use super::located::Located;
-use super::{Settings, TEST_SILENCE, field};
+use super::{Settings, TEST_SILENCE, field, login};
 
 const PUBLIC: &str = "public.ecr.aws";
 
@@ -54,6 +54,8 @@ pub(super) async fn locate(
 ) -> Result<Located, Error> {
     let named = Named::read(&source.repository);
     let config = config(source, &named, settings)?;
+    // Before AWS is asked, which may fail for another reason.
+    login::docker(source)?;
     warn(source, report);
     let ecr = Ecr::new(config).during(PHASE)?;
     let repository = match named {

@@ -102,10 +102,6 @@ impl Azure {
         if let (Some((first, _)), Some((second, _))) = (first, second) {
             return Err(field(second, &format!("is given together with {first}")));
         }
-        if !source.aws_region.is_empty() {
-            let problem = "is given together with source.aws_region: a registry is of one cloud";
-            return Err(field("source.azure_acr", problem));
-        }
         if repository.registry().is_docker_hub() {
             let problem = "names no registry of Azure's, such as example.azurecr.io/app";
             return Err(field("source.repository", problem));

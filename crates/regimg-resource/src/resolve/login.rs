@@ -32,12 +32,14 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// Half a login, or fields that contradict each other.
+    /// Half a login, fields that contradict each other, or a broken Docker configuration, used or
+    /// not.
     pub(super) fn of(
         source: &Source,
         located: &Located,
         repository: &Repository,
     ) -> Result<Self, Error> {
+        let docker = docker(source)?;
         if let Some(ecr) = &located.ecr {
             return Ok(Self::Aws(ecr.clone()));
         }
@@ -46,34 +48,28 @@ impl Login {
         }
         let fields = ["source.username", "source.password"];
         let given = credential(&source.username, &source.password, fields)?;
-        Self::or_docker(given, source)
+        Ok(Self::or_docker(given, docker))
     }
 
     /// Reads who asks at the mirror: its own login, else what a Docker configuration has for it.
     ///
     /// # Errors
     ///
-    /// Half a login.
+    /// Half a login, or a broken Docker configuration.
     pub(super) fn of_mirror(source: &Source, mirror: &RegistryMirror) -> Result<Self, Error> {
         let fields = [
             "source.registry_mirror.username",
             "source.registry_mirror.password",
         ];
         let given = credential(&mirror.username, &mirror.password, fields)?;
-        Self::or_docker(given, source)
+        Ok(Self::or_docker(given, docker(source)?))
     }
 
-    fn or_docker(given: Credential, source: &Source) -> Result<Self, Error> {
-        let text = &source.docker_config_json.0;
-        // Read in any case: that it is broken shall not show on another day.
-        let docker = (!text.is_empty())
-            .then(|| DockerConfig::parse(text.expose()))
-            .transpose()
-            .during("source.docker_config_json")?;
-        Ok(match docker {
+    fn or_docker(given: Credential, docker: Option<DockerConfig>) -> Self {
+        match docker {
             Some(docker) if given.is_anonymous() => Self::Docker(docker),
             _ => Self::Given(given),
-        })
+        }
     }
 
     /// Prepares a client that logs in so.
@@ -100,6 +96,20 @@ impl Login {
         };
         client.during("initialize transport")
     }
+}
+
+/// Reads the Docker configuration. It is read whoever logs in: that it is broken shall not show on
+/// another day.
+///
+/// # Errors
+///
+/// A text that is none.
+pub(super) fn docker(source: &Source) -> Result<Option<DockerConfig>, Error> {
+    let text = &source.docker_config_json.0;
+    (!text.is_empty())
+        .then(|| DockerConfig::parse(text.expose()))
+        .transpose()
+        .during("source.docker_config_json")
 }
 
 /// Finds out how the helpers that a Docker configuration may name are run: from the directories
