@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use crate::envelope::Envelope;
+use crate::masking::Mask;
 use crate::transport::address::{authority, redacted};
 
 /// A request that did not do what was asked.
@@ -22,6 +23,9 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
+    /// What the answer said, uncut: message and codes are made of it again when there is another
+    /// secret to take out.
+    said: Option<Envelope>,
     host: String,
     method: Option<Method>,
     url: Option<String>,
@@ -93,6 +97,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             message: message.into(),
+            said: None,
             host: String::new(),
             method: None,
             url: None,
@@ -109,9 +114,11 @@ impl Error {
 
     /// An answer that is no success, with what its body says.
     pub(crate) fn answer(url: &Url, status: StatusCode, envelope: Envelope) -> Self {
-        let mut error = Self::new(kind_of(status), envelope.message).at(url);
+        let nothing = Mask::default();
+        let mut error = Self::new(kind_of(status), envelope.message(&nothing)).at(url);
         error.0.status = Some(status);
-        error.0.codes = envelope.codes;
+        error.0.codes = envelope.codes(&nothing);
+        error.0.said = Some(envelope);
         error.0.patience = is_temporary(status).then_some(Patience::Long);
         error
     }
@@ -193,15 +200,16 @@ impl Error {
 
     /// Blackens what was presented to the host, should its answer repeat it.
     pub(crate) fn without<S: AsRef<str>>(mut self, secrets: impl IntoIterator<Item = S>) -> Self {
-        for secret in secrets {
-            let secret = secret.as_ref();
-            // Shorter ones would blacken half the message and are no secrets.
-            if secret.len() < 4 {
-                continue;
-            }
-            let texts = self.0.codes.iter_mut().chain([&mut self.0.message]);
-            for text in texts.filter(|text| text.contains(secret)) {
-                *text = text.replace(secret, "****");
+        let mask = Mask::new(secrets);
+        let inner = &mut *self.0;
+        if let Some(said) = &mut inner.said {
+            said.mask(&mask);
+            inner.message = said.message(&mask);
+            inner.codes = said.codes(&mask);
+        } else {
+            let texts = inner.codes.iter_mut().chain([&mut inner.message]);
+            for text in texts {
+                *text = mask.apply(text);
             }
         }
         self

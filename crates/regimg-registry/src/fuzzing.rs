@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::auth::{challenge, reply};
 use crate::blob::content_range::{ContentRange, received};
+use crate::masking::Mask;
 use crate::transport::retry;
 use crate::{RateLimit, envelope, link};
 
@@ -22,8 +23,8 @@ pub fn next_page(line: &str) -> Option<String> {
 
 /// Reads the body of a failed answer; returns its codes and its message.
 pub fn envelope(body: &[u8]) -> (Vec<String>, String) {
-    let envelope = envelope::parse(body);
-    (envelope.codes, envelope.message)
+    let (envelope, nothing) = (envelope::parse(body), Mask::default());
+    (envelope.codes(&nothing), envelope.message(&nothing))
 }
 
 /// Reads a token server's reply; returns how long the token lives.

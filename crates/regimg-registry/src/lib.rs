@@ -141,6 +141,7 @@ mod session;
 
 mod envelope;
 mod link;
+mod masking;
 mod paging;
 mod sync;
 mod transport;

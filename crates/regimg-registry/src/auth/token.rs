@@ -15,10 +15,11 @@ use super::challenge::Bearer;
 use super::reply;
 use super::scope::Scope;
 use super::{Credential, TOKEN_USER, basic};
+use crate::masking::Mask;
 use crate::sync::{Flight, lock};
 use crate::transport::address::{self, PlainText};
 use crate::transport::{Authorization, Body, Outgoing, Response, Transport};
-use crate::{Error, ErrorKind, envelope};
+use crate::{Error, ErrorKind};
 
 /// Bytes of a token server's reply that are read.
 const REPLY_LIMIT: u64 = 64 << 10;
@@ -131,7 +132,7 @@ impl Buyer {
     fn realm(&self, realm: &str) -> Result<Url, Error> {
         let url = Url::parse(realm).map_err(|error| {
             let host = address::authority(&self.registry);
-            let realm = envelope::clean(realm);
+            let realm = Mask::new(self.credential.secrets()).clean(realm);
             let message =
                 format!("{host} names the token server {realm:?}, which is no absolute address");
             Error::new(ErrorKind::Protocol, message)

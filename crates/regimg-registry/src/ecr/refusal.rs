@@ -11,6 +11,7 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIden
 
 use crate::envelope::clean;
 use crate::error::chain;
+use crate::masking::Mask;
 use crate::{Error, ErrorKind};
 
 /// What was asked of AWS.
@@ -40,18 +41,20 @@ where
         .raw_response()
         .and_then(|answer| answer.body().bytes());
     let body = String::from_utf8_lossy(body.unwrap_or_default());
+    let mask = Mask::new(secrets);
     let code = error.code().or_else(|| element(&body, "Code"));
     let mut refusal = match (error, code) {
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), Some(code)) => {
             let said = error.message().or_else(|| element(&body, "Message"));
-            let said = clean(said.unwrap_or_default());
+            let said = mask.clean(said.unwrap_or_default());
             let said = if said.is_empty() {
                 said
             } else {
                 format!(": {said}")
             };
-            let message = format!("{what}: {}{said}{}", clean(code), request_id(error));
-            Error::new(ErrorKind::Credential, message).with_codes([clean(code)])
+            let code = mask.clean(code);
+            let message = format!("{what}: {code}{said}{}", request_id(error));
+            Error::new(ErrorKind::Credential, message).with_codes([code])
         }
         (SdkError::ServiceError(_) | SdkError::ResponseError(_), None) => {
             let status = error.raw_response().map(HttpResponse::status);
@@ -66,7 +69,7 @@ where
             Error::new(ErrorKind::Credential, format!("{what}: no answer in time"))
                 .with_hint(UNREACHABLE)
         }
-        _ => unsent(what, error),
+        _ => unsent(what, error, &mask),
     };
     if let Some(hint) = code.and_then(|code| advice(asked, code)) {
         refusal = refusal.with_hint(hint);
@@ -84,7 +87,8 @@ pub(super) fn of_identity(error: &(dyn StdError + 'static), secrets: &[String]) 
         (Some(refused), _) => of_call(Asked::Role, role, refused, secrets),
         (_, Some(refused)) => of_call(Asked::Identity, web, refused, secrets),
         _ => {
-            let message = format!("no AWS identity: {}", clean(&chain(error)));
+            let cause = Mask::new(secrets).clean(&chain(error));
+            let message = format!("no AWS identity: {cause}");
             let refusal = Error::new(ErrorKind::Credential, message).with_hint(NO_IDENTITY);
             refusal.without(secrets)
         }
@@ -98,12 +102,12 @@ const UNREACHABLE: &str =
     "the endpoint of AWS must be reachable from here, by itself or through HTTPS_PROXY";
 
 /// Explains a request that never got an answer, by what this crate's own transport said of it.
-fn unsent(what: &str, error: &(dyn StdError + 'static)) -> Error {
+fn unsent(what: &str, error: &(dyn StdError + 'static), mask: &Mask) -> Error {
     let cause = match find::<Error>(error) {
         Some(cause) => chain(cause),
         None => chain(error),
     };
-    let message = format!("{what}: {}", clean(&cause));
+    let message = format!("{what}: {}", mask.clean(&cause));
     let unsent = Error::new(ErrorKind::Credential, message);
     match find::<Error>(error).map(Error::kind) {
         // The cause's own advice is about registries, which are trusted by other means than AWS.

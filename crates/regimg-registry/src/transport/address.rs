@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use url::{Host, Url};
+use url::{Host, Url, form_urlencoded};
 
 use crate::{Error, ErrorKind};
 
@@ -22,6 +22,9 @@ const PRINTABLE: [&str; 9] = [
 /// Characters of an address that are printed.
 const LONGEST: usize = 1000;
 
+/// Characters of a query parameter's name that are printed.
+const LONGEST_KEY: usize = 32;
+
 /// Returns `host` or `host:port` as it stands in the address.
 pub(crate) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
@@ -29,18 +32,14 @@ pub(crate) fn authority(url: &Url) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Returns the address without user name, password, fragment and unknown query values; where it
-/// is very long, its beginning.
+/// Returns the address without user name, password, fragment, unknown query values and whatever of
+/// the query is no `name=value`; where it is very long, its beginning.
 pub(crate) fn redacted(url: &Url) -> String {
     let mut text = format!("{}://{}{}", url.scheme(), authority(url), url.path());
-    for (position, (key, value)) in url.query_pairs().enumerate() {
+    let parameters = url.query().unwrap_or_default().split('&');
+    for (position, parameter) in parameters.filter(|text| !text.is_empty()).enumerate() {
         text.push(if position == 0 { '?' } else { '&' });
-        let shown = if PRINTABLE.contains(&key.as_ref()) {
-            value.as_ref()
-        } else {
-            "…"
-        };
-        text.extend([key.as_ref(), "=", shown]);
+        text.push_str(&shown(parameter));
         if text.len() > LONGEST {
             break;
         }
@@ -49,6 +48,23 @@ pub(crate) fn redacted(url: &Url) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
+}
+
+/// Returns what may be printed of a parameter. Where there is no `=`, the whole of it may be the
+/// secret, and what looks like no name may be the end of one.
+fn shown(parameter: &str) -> String {
+    let Some((key, _)) = parameter.split_once('=').filter(|(key, _)| is_word(key)) else {
+        return "…".to_owned();
+    };
+    let mut pairs = form_urlencoded::parse(parameter.as_bytes());
+    let value = pairs.next().filter(|_| PRINTABLE.contains(&key));
+    let value = value.as_ref().map_or("…", |(_, value)| value.as_ref());
+    format!("{key}={value}")
+}
+
+fn is_word(key: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(is_plain)
 }
 
 /// Reports whether both addresses have the same scheme, host and port: only then may what is
@@ -202,6 +218,26 @@ mod tests {
             "https://user:pass@h:5000/v2/a?n=5&last=b&X-Amz-Signature=abc#f",
         ));
         assert_eq!(printed, "https://h:5000/v2/a?n=5&last=b&X-Amz-Signature=…");
+    }
+
+    #[test]
+    fn printed_addresses_hold_no_parameter_that_is_all_secret() {
+        let long = "k".repeat(33);
+        for (query, wanted) in [
+            ("n=5&bob:S3CRET", "?n=5&…"),
+            ("S3CRET", "?…"),
+            ("S3CRET&n=5", "?…&n=5"),
+            ("bob:S3CRET=&last=b", "?…&last=b"),
+            ("S3CRET%2F=x", "?…"),
+            ("=S3CRET", "?…"),
+            (&format!("{long}=1"), "?…"),
+            (&format!("{}=1", &long[1..]), &format!("?{}=…", &long[1..])),
+            ("last=a%2Fb+c&&mount=", "?last=a/b c&mount="),
+            ("&", ""),
+        ] {
+            let printed = redacted(&url(&format!("https://h/?{query}")));
+            assert_eq!(printed, format!("https://h/{wanted}"), "{query}");
+        }
     }
 
     #[test]

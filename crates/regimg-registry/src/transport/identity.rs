@@ -7,10 +7,9 @@ use regimg_core::Secret;
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 
+use super::pem;
 use crate::{Error, ErrorKind};
 
 /// What a client shows to registries that ask for a certificate.
@@ -35,16 +34,18 @@ impl ClientIdentity {
     }
 
     fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
-        let chain: Result<Vec<_>, _> =
-            CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect();
-        let chain = chain.map_err(|error| unusable(&error.to_string()))?;
-        if chain.is_empty() {
-            return Err(unusable("there is no PEM certificate"));
-        }
-        // The parser's own words might repeat a piece of the key.
-        let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes())
-            .map_err(|_| unusable("there is no private key in PEM that can be read"))?;
-        CertifiedKey::from_der(chain, key, provider).map_err(|error| unusable(&error.to_string()))
+        let chain = pem::certificates(&self.certificate).map_err(unusable)?;
+        let key = pem::key(self.key.expose()).map_err(unusable)?;
+        CertifiedKey::from_der(chain, key, provider).map_err(|error| unusable(mismatch(&error)))
+    }
+}
+
+/// Says why two texts that can be read are no identity.
+fn mismatch(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InconsistentKeys(_) => "the key does not belong to the certificate",
+        rustls::Error::InvalidCertificate(_) => "what is in the PEM certificate is none",
+        _ => "the key is of a kind that cannot be used, or damaged",
     }
 }
 

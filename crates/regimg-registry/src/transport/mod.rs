@@ -6,6 +6,7 @@ pub(crate) mod classify;
 mod gate;
 mod identity;
 pub(crate) mod limit;
+mod pem;
 mod proxy;
 mod rate;
 mod redirect;

@@ -7,7 +7,6 @@ use std::sync::atomic::AtomicBool;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
@@ -16,6 +15,7 @@ use rustls::{
 };
 
 use super::identity::{Answer, ClientIdentity};
+use super::pem;
 use crate::{Config, Error, ErrorKind};
 
 /// Whether servers have to prove who they are.
@@ -62,20 +62,14 @@ fn unusable(error: rustls::Error) -> Error {
 fn given_certificates(texts: &[String]) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut certificates = Vec::new();
     for (position, text) in texts.iter().enumerate() {
-        let before = certificates.len();
-        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-            certificates
-                .push(certificate.map_err(|error| bad_entry(position, &error.to_string()))?);
-        }
-        if certificates.len() == before {
-            return Err(bad_entry(position, "it holds no PEM certificate"));
-        }
+        let found = pem::certificates(text).map_err(|why| bad_entry(position, why))?;
         let mut probe = RootCertStore::empty();
-        for certificate in &certificates[before..] {
+        for certificate in &found {
             probe
                 .add(certificate.clone())
                 .map_err(|error| bad_entry(position, &error.to_string()))?;
         }
+        certificates.extend(found);
     }
     Ok(certificates)
 }

@@ -602,6 +602,27 @@ async fn what_goes_wrong_is_said() {
 }
 
 #[tokio::test]
+async fn a_form_that_the_authority_repeats_is_blackened() {
+    for form in [
+        "client_id=the-app&client_secret=S3C8Q%7Ex%2Fy&scope=z",
+        "client_id=the-app&client_secret=S3C8Q%7ex%2fy&scope=z",
+        "client_id=the-app&client_secret=S3C8Q~x%2Fy&scope=z",
+    ] {
+        let azure = Azure::silent();
+        let identity = AzureIdentity::ServicePrincipal {
+            client_id: "the-app".to_owned(),
+            client_secret: Secret::new("S3C8Q~x/y"),
+        };
+        let refusal = json!({"error_description": format!("not understood: {form}")}).to_string();
+        let fault = Fault::status(400).body(refusal);
+        azure.entra.fault(Match::post("/*"), fault);
+        let error = azure.failure(azure.signing_in(identity)).await;
+        assert!(error.contains("&client_secret=****&scope=z"), "{error}");
+        assert!(!error.contains("S3C8Q"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_sign_in_that_fails_is_said() {
     let azure = Azure::silent();
     let refusal = r#"{"error":"invalid_client","error_description":"AADSTS7000215: client-s3cret is no secret"}"#;

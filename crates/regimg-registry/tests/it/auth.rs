@@ -360,6 +360,38 @@ async fn an_identity_token_is_of_no_use_where_passwords_are_wanted() {
 }
 
 #[tokio::test]
+async fn a_form_that_the_token_server_repeats_is_blackened() {
+    let secret = "S3CRTOK/+x ~y";
+    let filler = "x".repeat(370);
+    for (form, wanted) in [
+        (
+            "grant_type=refresh_token&refresh_token=S3CRTOK%2F%2Bx+%7Ey&service=s",
+            "****&service=s",
+        ),
+        (
+            "grant_type=refresh_token&refresh_token=S3CRTOK%2f%2bx%20~y&service=s",
+            "****&service=s",
+        ),
+        (
+            &format!("{filler} refresh_token=S3CRTOK%2F%2Bx+%7Ey&service=s"),
+            "x refresh_token=****",
+        ),
+        ("refresh_token=S3CRTOK%2F%2Bx", "refresh_token=****"),
+    ] {
+        let world = world(
+            bearer().account("<token>", secret),
+            Credential::IdentityToken(Secret::new(secret)),
+        );
+        let refusal = Fault::status(400).body(form.to_owned());
+        world.registry.fault(Match::post("/token"), refusal);
+        let error = look(&world).await.unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(told.contains(wanted), "{wanted} in {told}");
+        assert!(!told.contains("S3CRTOK"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn passwords_go_to_the_token_server_alone() {
     let world = world(bearer().realm(Realm::Separate), basic("user", "pa55word"));
     let repository = world.repository("a/b");

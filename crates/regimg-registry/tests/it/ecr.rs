@@ -376,6 +376,21 @@ async fn refusals_say_what_aws_said_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_blackened_before_it_is_cut() {
+    // A message is cut after 400 characters: before, within and behind the secret.
+    for before in (370..=405).step_by(5) {
+        let aws = Aws::start();
+        let config = with_keys(&aws);
+        let message = format!("{} {SESSION} of {SESSION}", "x".repeat(before));
+        let refusal = Answer::refusal(403, "InvalidSignatureException", &message);
+        aws.answer(Operation::Token, refusal);
+        let error = ask(&Ecr::new(config).unwrap(), HOST).await.unwrap_err();
+        let told = format!("{} {error:?}", told(&error));
+        assert!(!told.contains(&SESSION[..4]), "{before}: {told}");
+    }
+}
+
+#[tokio::test]
 async fn a_busy_or_broken_aws_is_asked_three_times() {
     let busy = || Answer::refusal(400, "ThrottlingException", "Rate exceeded");
     let cases = [

@@ -417,6 +417,107 @@ fn unusable_certificates_of_clients_are_refused_without_showing_the_key() {
     }
 }
 
+/// A text as YAML and templates spoil it: on one line, in three ways, or left as it is.
+fn spoilt(text: &str) -> [String; 4] {
+    [
+        text.to_owned(),
+        text.replace('\n', "\\n"),
+        text.replace('\n', " "),
+        text.replace('\n', ""),
+    ]
+}
+
+/// Looks for a key in words, and as the list of bytes that a parser's error may hold.
+#[track_caller]
+fn holds_nothing_of(key: &str, told: &str) {
+    let told = told.replace(", ", ",");
+    let is_data = |line: &&str| line.len() >= 4 && !line.contains("-----");
+    for line in key.lines().filter(is_data) {
+        let bytes: Vec<String> = line.bytes().take(4).map(|byte| byte.to_string()).collect();
+        for piece in [&line[..8.min(line.len())], &bytes.join(",")] {
+            assert!(!told.contains(piece), "{piece} in {told}");
+        }
+    }
+    assert!(!told.contains("45,45,45"), "{told}");
+}
+
+#[track_caller]
+fn refused_identity(certificate: &str, key: &str, wanted: &str) {
+    let identity = ClientIdentity {
+        certificate: certificate.to_owned(),
+        key: Secret::new(key),
+    };
+    let error = identity.check().unwrap_err();
+    let told = format!("{error} {error:?}");
+    assert!(told.contains(wanted), "{wanted} in {told}");
+    for secret in [certificate, key] {
+        if secret.contains("PRIVATE KEY") {
+            holds_nothing_of(&secret.replace("\\n", "\n").replace(' ', "\n"), &told);
+        }
+    }
+}
+
+#[test]
+fn keys_in_the_wrong_place_are_not_shown() {
+    let one = Authority::new().client("a");
+    let (certificate, key) = (one.certificate_pem(), one.key_pem());
+    let [_, escaped, blanks, joined] = spoilt(certificate);
+    for key in spoilt(key) {
+        refused_identity(
+            &key,
+            certificate,
+            "a private key where a certificate belongs",
+        );
+        let mut config = Config::default();
+        config.ca_certs = vec![key.clone()];
+        let error = Client::new(config, Credential::Anonymous).unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(
+            told.contains("entry 1 of ca_certs: there is a private key"),
+            "{told}"
+        );
+        holds_nothing_of(one.key_pem(), &told);
+    }
+    for spoilt in [&escaped, &blanks, &joined] {
+        refused_identity(spoilt, key, "are its line ends real ones?");
+        refused_identity(
+            &format!("{spoilt}{key}"),
+            key,
+            "are its line ends real ones?",
+        );
+    }
+    for key in &spoilt(key)[1..] {
+        refused_identity(
+            certificate,
+            key,
+            "no private key in PEM that can be read: are its",
+        );
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_key_is_said() {
+    let (one, other) = (Authority::new().client("a"), Authority::new().client("b"));
+    let certificate = one.certificate_pem();
+    let pkcs8 =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
+                 DEK-Info: AES-128-CBC,00\n\nAAAA\n-----END RSA PRIVATE KEY-----\n";
+    let damaged = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for (key, wanted) in [
+        (
+            other.key_pem(),
+            "the key does not belong to the certificate",
+        ),
+        (certificate, "a certificate where the private key belongs"),
+        (pkcs8, "the private key is encrypted"),
+        (older, "the private key is encrypted"),
+        (damaged, "of a kind that cannot be used, or damaged"),
+    ] {
+        refused_identity(certificate, key, wanted);
+    }
+}
+
 #[tokio::test]
 async fn transfers_that_nobody_reads_do_not_hold_up_the_others() {
     let authority = Authority::new();
