@@ -49,9 +49,15 @@ fn each_kind_of_line() {
     check("opaque a", "0 0000 0:0 0 1577836800 a/.wh..wh..opq");
     check("fifo p 0600", "6 0600 0:0 0 1577836800 p");
     check("entry odd type=7 \"x\"", "7 0644 0:0 1 1577836800 odd");
-    check("entry old/ type=\"\\0\"", "\0 0644 0:0 0 1577836800 old/");
     check("file z zeros=1000", "0 0644 0:0 1000 1577836800 z");
     check("file big 3000000:5", "0 0644 3000000:5 0 1577836800 big");
+}
+
+/// The reader that lists the others takes the type of the oldest archives for that of a file.
+#[test]
+fn the_type_of_the_oldest_archives_can_be_written() {
+    let tar = Layer::parse("entry old/ type=\"\\0\"").tar();
+    assert_eq!((&tar[..5], tar[156]), (&b"old/\0"[..], 0));
 }
 
 #[test]
