@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use regimg_tests::process::peak_memory;
 
 /// Between two looks at a process's memory.
 const LOOK: Duration = Duration::from_millis(5);
@@ -95,13 +96,11 @@ fn watch(process: u32, ended: &Receiver<()>) -> u64 {
 /// Adds up the most memory that a process and what it started had so far, in KiB. One that
 /// has ended had none.
 fn memory(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let own = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    let own = peak_memory(process) / 1024;
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     let children = children.unwrap_or_default();
     let children = children.split_whitespace().filter_map(|id| id.parse().ok());
-    own.unwrap_or_default() + children.map(memory).sum::<u64>()
+    own + children.map(memory).sum::<u64>()
 }
 
 /// Returns the time that all children took that have ended and were waited for.

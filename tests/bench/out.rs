@@ -3,12 +3,12 @@
 //! `cargo xtask bench out` calls this with the directory that holds the programs and the one
 //! that `cargo xtask images` filled. All push to Debian's docker-registry on loopback, in one
 //! sitting and in turn, so the ratios hold on any machine.
-#![expect(clippy::print_stdout, reason = "the figures are what this prints")]
 
 mod curl;
 mod images;
 mod layout;
 mod measure;
+mod target;
 mod ways;
 
 use std::cell::Cell;
@@ -24,13 +24,15 @@ use tempfile::TempDir;
 use curl::Curl;
 use layout::Layout;
 use measure::{Figures, call, measure};
-use ways::{RUNS, Way, compare, mebibytes, ratio};
+use target::{Target, judge};
+use ways::{RUNS, Way, compare};
 
-/// How much longer than hashing or compressing, and then uploading, a push may take.
-const TARGET: f64 = 1.2;
-
-/// The memory that a push may take, in KiB.
-const MEMORY_TARGET: u64 = 64 << 10;
+/// How much longer than hashing or compressing, and then uploading, a push may take, and the
+/// memory for it.
+const TARGET: Target = Target {
+    times: 1.2,
+    memory: 64 << 10,
+};
 
 /// Where everything goes.
 const REPOSITORY: &str = "push";
@@ -92,7 +94,7 @@ impl Bench {
                 Way::new("sha256sum, curl", || self.upload(image, &start()?)),
             ],
         )?;
-        judge(&first[0], &first[2]);
+        judge(&first[0], "the least", first[2].wall, TARGET);
 
         let [ours, theirs] = [start()?, start()?];
         self.push(image.path(), &ours)?;
@@ -124,7 +126,7 @@ impl Bench {
                 }),
             ],
         )?;
-        judge(&changed[0], &changed[2]);
+        judge(&changed[0], "the least", changed[2].wall, TARGET);
         Ok(())
     }
 
@@ -154,7 +156,7 @@ impl Bench {
                 }),
             ],
         )?;
-        judge(&figures[0], &figures[2]);
+        judge(&figures[0], "the least", figures[2].wall, TARGET);
         Ok(())
     }
 
@@ -242,20 +244,4 @@ impl Bench {
 
 fn hash<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<Figures> {
     measure(call(Path::new("/usr/bin/sha256sum")).args(files))
-}
-
-/// Says whether ours keeps to its targets.
-fn judge(ours: &Figures, least: &Figures) {
-    let time = ratio(ours.wall, least.wall);
-    println!(
-        "  {time:.2}x of the least, target {TARGET}x: {}; {:.1} MiB, target {:.0} MiB: {}",
-        verdict(time <= TARGET),
-        mebibytes(ours.peak),
-        mebibytes(MEMORY_TARGET),
-        verdict(ours.peak <= MEMORY_TARGET),
-    );
-}
-
-fn verdict(is_met: bool) -> &'static str {
-    if is_met { "met" } else { "missed" }
 }

@@ -8,6 +8,7 @@
 mod content;
 mod curl;
 mod measure;
+mod target;
 mod ways;
 
 use std::fs;
@@ -22,15 +23,22 @@ use tempfile::TempDir;
 use content::Content;
 use curl::{BLOBS_AT_ONCE, Curl};
 use measure::{Figures, call, measure};
-use ways::{RUNS, Way, compare, mebibytes, ratio};
+use target::{Target, judge};
+use ways::{RUNS, Way, compare};
 
 /// Look-ups, and how many of them the client has under way at one time.
 const HEADS: u32 = 500;
 const HEADS_AT_ONCE: u32 = 16;
 
 /// How much longer than ideal the look-ups may take, and than curl and sha256sum the blobs.
-const HEADS_TARGET: f64 = 1.5;
-const BLOBS_TARGET: f64 = 1.1;
+const HEADS_TARGET: Target = Target {
+    times: 1.5,
+    memory: MEMORY_TARGET,
+};
+const BLOBS_TARGET: Target = Target {
+    times: 1.1,
+    memory: MEMORY_TARGET,
+};
 
 /// The memory that the client may take, in KiB.
 const MEMORY_TARGET: u64 = 32 << 10;
@@ -67,22 +75,6 @@ struct Programs {
     transfer: PathBuf,
     curl: Curl,
     skopeo: Option<Peer>,
-}
-
-/// Says whether ours keeps to its targets.
-fn judge(ours: &Figures, what: &str, least: Duration, target: f64) {
-    let time = ratio(ours.wall, least);
-    println!(
-        "  {time:.2}x of {what}, target {target}x: {}; {:.1} MiB, target {:.0} MiB: {}",
-        verdict(time <= target),
-        mebibytes(ours.peak),
-        mebibytes(MEMORY_TARGET),
-        verdict(ours.peak <= MEMORY_TARGET),
-    );
-}
-
-fn verdict(is_met: bool) -> &'static str {
-    if is_met { "met" } else { "missed" }
 }
 
 /// What look-ups go over.

@@ -266,7 +266,7 @@ impl Running {
     fn wait(&mut self) -> io::Result<(ExitStatus, bool)> {
         let mut pause = Duration::from_micros(200);
         loop {
-            self.peak = self.peak.max(memory(self.child.id()));
+            self.peak = self.peak.max(peak_memory(self.child.id()));
             if let Some(status) = self.child.try_wait()? {
                 return Ok((status, false));
             }
@@ -297,8 +297,9 @@ impl Drop for Running {
     }
 }
 
-/// Returns the most memory that a process has held, in bytes; nothing if it has ended.
-fn memory(process: u32) -> u64 {
+/// Returns the most memory that a process has held so far (`VmHWM` of proc(5)), in bytes; nothing
+/// if it has ended.
+pub fn peak_memory(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());

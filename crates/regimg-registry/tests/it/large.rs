@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use regimg_core::{Descriptor, Digest, MediaType, Repository};
 use regimg_registry::{Client, Config, Credential};
+use regimg_tests::process::peak_memory;
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::{Blob, Content, Process};
 
@@ -59,7 +60,7 @@ async fn download(role: &str) {
         length += piece.len() as u64;
     }
     assert_eq!(length, SIZE);
-    tell(&format!("peak: {}", peak()));
+    tell(&format!("peak: {}", peak_memory(std::process::id())));
 }
 
 #[expect(
@@ -68,12 +69,4 @@ async fn download(role: &str) {
 )]
 fn tell(text: &str) {
     println!("{text}");
-}
-
-/// The most memory that this process has held, as the kernel counts it.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kibibytes = line.unwrap().trim().trim_end_matches(" kB");
-    kibibytes.parse::<u64>().unwrap() * 1024
 }

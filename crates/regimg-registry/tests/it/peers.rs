@@ -2,14 +2,12 @@
 
 use futures_util::{StreamExt as _, future};
 use regimg_core::{Algorithm, Digest, Identifier, Platform, Repository, Tag};
-use regimg_registry::{
-    Artifact, BlobOutcome, BlobSource, Client, Config, Credential, ErrorKind, ManifestOutcome,
-};
+use regimg_registry::{Artifact, BlobOutcome, BlobSource, Client, Config, Credential, ErrorKind};
 use regimg_tests::registry::{Auth, Origin, Registry};
 use regimg_tests::tls::{Authority, Identity, LOCAL_NAMES};
 use regimg_tests::{Artifact as _, DockerRegistry, DockerSettings, Image, Index, Layer};
 
-use crate::support::{Source, basic, content, drain, raw, source_of, tag};
+use crate::support::{Source, assert_all_existed, basic, content, drain, raw, source_of, tag};
 
 /// `user:secret`, hashed by bcrypt with the least cost.
 const HTPASSWD: &str = "user:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
@@ -125,18 +123,7 @@ async fn round_trip(case: Case) {
     }
 
     let again = repository.push(&artifact, &names, &[]).await.unwrap();
-    assert!(
-        again
-            .blobs
-            .iter()
-            .all(|(_, outcome)| *outcome == BlobOutcome::Existed)
-    );
-    assert!(
-        again
-            .manifests
-            .iter()
-            .all(|(_, outcome)| *outcome == ManifestOutcome::Existed)
-    );
+    assert_all_existed(&again);
 
     let other = client.repository(&name("library/b"));
     let from = [name("library/a")];

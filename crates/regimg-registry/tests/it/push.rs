@@ -1,11 +1,11 @@
 //! Pushing whole images and indexes: what comes before what.
 
 use regimg_core::Tag;
-use regimg_registry::{Artifact, BlobOutcome, BlobSource, ErrorKind, ManifestOutcome};
+use regimg_registry::{Artifact, BlobOutcome, BlobSource, ErrorKind};
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::{Artifact as _, Image, Index, Layer};
 
-use crate::support::{Source, World, content, raw, source_of};
+use crate::support::{Source, World, assert_all_existed, content, raw, source_of};
 
 /// What a fixture holds, as sources that outlive the artifact.
 struct Parts {
@@ -107,18 +107,7 @@ async fn children_come_before_parents_and_tags_last() {
 
     world.registry.clear_requests();
     let again = repository.push(&artifact, &names, &[]).await.unwrap();
-    assert!(
-        again
-            .blobs
-            .iter()
-            .all(|(_, outcome)| *outcome == BlobOutcome::Existed)
-    );
-    assert!(
-        again
-            .manifests
-            .iter()
-            .all(|(_, outcome)| *outcome == ManifestOutcome::Existed)
-    );
+    assert_all_existed(&again);
     for method in ["PUT", "POST", "PATCH"] {
         assert_eq!(world.registry.count(method, "/v2/"), 0);
     }

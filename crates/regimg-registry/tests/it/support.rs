@@ -11,7 +11,8 @@ use regimg_core::{
     Algorithm, Descriptor, Digest, Identifier, MediaType, RawManifest, Repository, Tag,
 };
 use regimg_registry::{
-    BlobReader, BlobSource, Client, Clock, Config, Credential, Error, RepositoryClient,
+    BlobOutcome, BlobReader, BlobSource, Client, Clock, Config, Credential, Error, ManifestOutcome,
+    Pushed, RepositoryClient,
 };
 use regimg_tests::Blob;
 use regimg_tests::registry::Registry;
@@ -254,4 +255,17 @@ impl BlobSource for Source {
             .collect();
         Box::pin(async move { Ok(stream::iter(pieces).boxed()) })
     }
+}
+
+/// Checks that a push found everything there already.
+#[track_caller]
+pub(crate) fn assert_all_existed(pushed: &Pushed) {
+    let Pushed {
+        blobs, manifests, ..
+    } = pushed;
+    let existed = |(_, outcome): &(Digest, BlobOutcome)| *outcome == BlobOutcome::Existed;
+    assert!(blobs.iter().all(existed), "{blobs:?}");
+    let existed =
+        |(_, outcome): &(Identifier, ManifestOutcome)| *outcome == ManifestOutcome::Existed;
+    assert!(manifests.iter().all(existed), "{manifests:?}");
 }
