@@ -36,7 +36,7 @@ enum Delivery {
     },
 }
 
-const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 8] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
@@ -55,6 +55,12 @@ const PEERS: [Peer; 7] = [
     Peer {
         program: "umoci",
         package: "umoci",
+        delivery: Delivery::Installed,
+    },
+    // A file system with quotas.
+    Peer {
+        program: "btrfs",
+        package: "btrfs-progs",
         delivery: Delivery::Installed,
     },
     Peer {
