@@ -14,6 +14,8 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
+use super::surrogates;
+
 /// Asks for the JSON text of a value instead of the value; see [`super::TagValue`].
 pub(super) const RAW_TEXT: &str = "regimg::RawText";
 
@@ -54,8 +56,8 @@ impl de::Error for DecodeError {
 }
 
 pub(super) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> Result<T, DecodeError> {
-    // Go replaces invalid UTF-8 inside strings by U+FFFD instead of failing.
-    let text = String::from_utf8_lossy(input);
+    // Go replaces what is no character inside strings by U+FFFD instead of failing.
+    let text = surrogates::paired(String::from_utf8_lossy(input));
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>();
     let raw = match values.next() {
         None => return Err(DecodeError::new("EOF")),
@@ -436,6 +438,22 @@ mod tests {
                 decode(&format!(r#"{{"source": {{"tag": {json}}}}}"#)).unwrap();
             assert_eq!(request.source.tag.0, tag, "{json}");
         }
+    }
+
+    #[test]
+    fn what_is_no_character_is_replaced() {
+        let request: PutRequest = decode(
+            r#"{"source": {"repository": "\ud800a", "tag": "\udc00", "ca_certs": ["\ud83d\ude00"]}}"#,
+        )
+        .unwrap();
+        assert_eq!(request.source.repository, "\u{fffd}a");
+        assert_eq!(request.source.tag.0, "\u{fffd}");
+        assert_eq!(request.source.ca_certs, ["\u{1f600}"]);
+        let error = decode::<PutRequest>(r#"{"\ud800": 1}"#).unwrap_err();
+        assert_eq!(error, "json: unknown field \"\u{fffd}\"");
+        let bytes = b"{\"source\": {\"repository\": \"a\xff\"}}";
+        let request: PutRequest = from_slice(bytes).unwrap();
+        assert_eq!(request.source.repository, "a\u{fffd}");
     }
 
     #[test]

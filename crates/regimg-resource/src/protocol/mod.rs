@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod request;
 mod response;
+mod surrogates;
 
 pub use decode::DecodeError;
 pub use encode::to_json;
