@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::address::authority;
@@ -12,6 +13,7 @@ use super::limit::Place;
 use super::route::Route;
 use super::{Outgoing, classify};
 use crate::envelope;
+use crate::error::Patience;
 use crate::{Error, ErrorKind};
 
 /// Bytes of a failed answer's body that are read for its message.
@@ -165,8 +167,19 @@ impl Response {
         u128::from(received) * 1000 >= waited.as_millis() * u128::from(SLOWEST)
     }
 
-    /// Reads the whole body, which must not be longer than `limit` bytes.
-    pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
+    /// Reads the whole body, a JSON document of at most `limit` bytes.
+    ///
+    /// Where the end of a body cannot be told from a cut, that of the document tells: one that
+    /// breaks off was cut. It may also be all that the server has, so it is not asked for long.
+    pub(crate) async fn document(mut self, limit: u64) -> Result<Bytes, Error> {
+        let body = self.bytes(limit).await?;
+        if !self.has_an_end() && breaks_off(&body) {
+            return Err(self.cut_short().with_patience(Patience::Short));
+        }
+        Ok(body)
+    }
+
+    async fn bytes(&mut self, limit: u64) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
         while let Some(piece) = self.chunk().await? {
             if (body.len() + piece.len()) as u64 > limit {
@@ -215,4 +228,10 @@ impl Response {
             .by(&self.method)
             .with_retry_after(self.retry_after, self.is_known)
     }
+}
+
+/// Says whether a JSON document is not finished; one that is none at all is not for us to judge.
+fn breaks_off(document: &[u8]) -> bool {
+    let read = serde_json::from_slice::<IgnoredAny>(document);
+    read.is_err_and(|error| error.is_eof())
 }
