@@ -31,7 +31,6 @@ pub(crate) struct Response {
     url: Url,
     /// Where the proxy is that the answer came through.
     proxy: Option<String>,
-    idle: Duration,
     /// Bytes of the body that came.
     received: u64,
     pace: Pace,
@@ -46,11 +45,38 @@ pub(crate) struct Response {
     pub(crate) place: Option<Place>,
 }
 
-/// How fast the body came lately. Time in which nobody asked for more does not count.
-#[derive(Default)]
+/// How fast the body comes. Time in which nobody asks for more does not count.
+///
+/// It is measured from where the last bytes came that were enough, and not in spans of one length:
+/// a body that dries up behind a good beginning would have all of that span and another one.
 struct Pace {
+    /// How long an answer may be silent.
+    idle: Duration,
     waited: Duration,
     received: u64,
+}
+
+impl Pace {
+    fn new(idle: Duration) -> Self {
+        Self {
+            idle,
+            waited: Duration::ZERO,
+            received: 0,
+        }
+    }
+
+    /// How long the next piece may take.
+    fn patience(&self) -> Duration {
+        self.idle.saturating_sub(self.waited)
+    }
+
+    fn note(&mut self, waited: Duration, received: u64) {
+        self.waited += waited;
+        self.received += received;
+        if u128::from(self.received) * 1000 >= self.idle.as_millis() * u128::from(SLOWEST) {
+            *self = Self::new(self.idle);
+        }
+    }
 }
 
 impl Response {
@@ -65,9 +91,8 @@ impl Response {
             method: request.method.clone(),
             url: request.url.clone(),
             proxy,
-            idle,
             received: 0,
-            pace: Pace::default(),
+            pace: Pace::new(idle),
             has_stalled: false,
             retry_after: None,
             is_known: false,
@@ -129,14 +154,12 @@ impl Response {
     /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let asked = Instant::now();
-        let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
+        let patience = self.pace.patience();
+        let error = match tokio::time::timeout(patience, self.inner.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 self.received += piece.len() as u64;
-                if self.keeps_pace(asked.elapsed(), piece.len() as u64) {
-                    return Ok(Some(piece));
-                }
-                self.has_stalled = true;
-                classify::slow(&self.route(), self.received)
+                self.pace.note(asked.elapsed(), piece.len() as u64);
+                return Ok(Some(piece));
             }
             Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
                 return Ok(None);
@@ -145,7 +168,11 @@ impl Response {
             Ok(Err(error)) => classify::cut(&self.route(), &error),
             Err(_) => {
                 self.has_stalled = true;
-                classify::silent(&self.route(), "within an answer", self.idle)
+                let Pace { idle, received, .. } = self.pace;
+                match received {
+                    0 => classify::silent(&self.route(), "within an answer", idle),
+                    _ => classify::slow(&self.route(), self.received, received, idle),
+                }
             }
         };
         Err(error.by(&self.method))
@@ -154,17 +181,6 @@ impl Response {
     /// Says whether the body was given up because it did not come any more, or hardly.
     pub(crate) fn has_stalled(&self) -> bool {
         self.has_stalled
-    }
-
-    /// Says whether the body still comes at a speed that leads anywhere.
-    fn keeps_pace(&mut self, waited: Duration, received: u64) -> bool {
-        self.pace.waited += waited;
-        self.pace.received += received;
-        if self.pace.waited <= self.idle {
-            return true;
-        }
-        let Pace { waited, received } = std::mem::take(&mut self.pace);
-        u128::from(received) * 1000 >= waited.as_millis() * u128::from(SLOWEST)
     }
 
     /// Reads the whole body, a JSON document of at most `limit` bytes.
@@ -205,7 +221,7 @@ impl Response {
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
-        let patience = self.idle;
+        let patience = self.pace.idle;
         let reading = async {
             // A body that breaks off or is endless still has a beginning worth showing.
             while let Ok(Some(piece)) = self.chunk().await {
@@ -234,4 +250,50 @@ impl Response {
 fn breaks_off(document: &[u8]) -> bool {
     let read = serde_json::from_slice::<IgnoredAny>(document);
     read.is_err_and(|error| error.is_eof())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Waits for `pieces`, each a number of bytes and the seconds that it takes, and returns after
+    /// how many seconds that was given up.
+    fn given_up(pieces: impl IntoIterator<Item = (u32, u64)>) -> Option<u64> {
+        let mut pace = Pace::new(100 * SECOND);
+        let mut waited = Duration::ZERO;
+        for (seconds, bytes) in pieces {
+            let takes = seconds * SECOND;
+            if takes > pace.patience() {
+                return Some((waited + pace.patience()).as_secs());
+            }
+            waited += takes;
+            pace.note(takes, bytes);
+        }
+        None
+    }
+
+    #[test]
+    fn bodies_that_dry_up_are_given_up_within_the_time_for_silence() {
+        let drops = || (1, 1);
+        let drop_by_drop = || std::iter::repeat_with(drops).take(1000);
+        assert_eq!(given_up(drop_by_drop()), Some(100));
+        let rest = std::iter::once((50, 10 << 20)).chain(drop_by_drop());
+        assert_eq!(given_up(rest), Some(150));
+        let rare = std::iter::repeat_n((99, 1), 10);
+        assert_eq!(given_up(rare), Some(100));
+        assert_eq!(given_up([(1, 500), (101, 1 << 20)]), Some(100));
+        assert_eq!(given_up([(101, 1 << 20)]), Some(100));
+    }
+
+    #[test]
+    fn bodies_that_come_are_waited_for() {
+        let steady = std::iter::repeat_n((1, SLOWEST), 10_000);
+        assert_eq!(given_up(steady), None);
+        let in_bursts = std::iter::repeat_n((100, 100 * SLOWEST), 100);
+        assert_eq!(given_up(in_bursts), None);
+        let mixed = [(90, 1), (9, 200 << 10), (100, 200 << 10)];
+        assert_eq!(given_up(mixed.into_iter().cycle().take(100)), None);
+    }
 }

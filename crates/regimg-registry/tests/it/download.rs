@@ -429,7 +429,12 @@ async fn a_blob_that_stalls_again_and_again_is_given_up() {
         .registry
         .fault(Match::get("/v2/a/b/blobs/*"), stall.clone());
     let error = download(&world, &descriptor).await.unwrap_err();
-    assert!(error.to_string().contains("was silent"), "{error}");
+    // What came last may have been a few bytes only.
+    let told = error.to_string();
+    assert!(
+        told.contains("was silent") || told.contains("too slow"),
+        "{told}"
+    );
     assert_eq!(ranges(&world).len(), 5);
 
     world.registry.clear_faults();
