@@ -8,6 +8,7 @@ mod tags;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Once;
 
 use regimg_select::PushTags;
 
@@ -47,11 +48,12 @@ pub(crate) async fn put(
     plan.warn(report);
     let tags = plan.complete(&repository).await?;
     let names: Vec<_> = each_once(&tags).collect();
-    report.info(&format!("pushing tag(s) {}", names.join(", ")));
     let push = push::Push {
         repository: &repository,
         mounts: &mounts,
         report,
+        names: names.join(", "),
+        begun: Once::new(),
     };
     let manifest = push.content(image, compression, &phase).await?;
     push.tags(&manifest, &tags).await?;
