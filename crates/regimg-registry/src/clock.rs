@@ -15,7 +15,8 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// Returns the monotonic time.
     fn now(&self) -> Instant;
 
-    /// Returns the time of day, against which a `Retry-After` date is measured.
+    /// Returns the time of day. It counts for what others date without saying what time it is
+    /// with them: the end of AWS's tokens, and a `Retry-After` date in an answer without a `Date`.
     fn today(&self) -> SystemTime;
 
     /// Completes after `duration`.
@@ -34,6 +35,10 @@ impl Clock for SystemClock {
         Instant::now()
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the time of day comes from"
+    )]
     fn today(&self) -> SystemTime {
         SystemTime::now()
     }

@@ -49,7 +49,7 @@
 //! | Credentials | asked of a [`CredentialSource`], again when the registry refuses them; from `config.json` and helpers with the feature `docker-config`, from AWS with the feature `ecr`, from Azure with the feature `acr` |
 //! | Secrets | to the registry's own origin and the token server it names; never over a redirect, never in errors or logs, even if an answer repeats them |
 //! | Redirects | 10; not from `https` to `http` except for bytes that a digest vouches for; not to literal private addresses of other hosts |
-//! | `429`, `503` | `Retry-After`, in seconds or as a date, holds back every request to the host; half as many requests at one time, and more again step by step |
+//! | `429`, `503` | `Retry-After`, in seconds or as a date by the host's own clock, holds back every request to the host; half as many requests at one time, and more again step by step |
 //! | `408` `429` `499` `500` `502` `503` `504` `522`, cuts, silence | tried again with growing waits |
 //! | `RateLimit-…` | [`RepositoryClient::rate_limit`]; one warning when a tenth is left |
 //! | `HEAD` manifest | `GET` instead, unless it answers 200 in full, 404 or 429 |

@@ -7,13 +7,20 @@ use regimg_tests::tls::Protocols;
 use serde_json::json;
 
 use super::faults::{blob_path, large};
-use super::{names, request};
+use super::{FORMATS, names, request};
 use crate::driver::{self, Outcome};
-
-const FORMATS: [&str; 3] = ["rootfs", "oci", "oci-layout"];
 
 /// What is done to the requests for the layer, in this order.
 type Faults = Vec<Fault>;
+
+/// Busy for one second of that day, whichever ours is: whose clock is wrong, or was just set,
+/// cannot be known, and must not matter.
+fn by_its_clock(day: &str) -> Fault {
+    let second = |second| format!("{day} 00:00:0{second} GMT");
+    Fault::status(429)
+        .header("date", &second(0))
+        .header("retry-after", &second(1))
+}
 
 /// Fetches in one format with faults on the layer's requests, the last of them on all that
 /// follow if `stays` says so.
@@ -150,7 +157,7 @@ fn streams_that_are_reset_are_mended() {
 #[test]
 fn other_troubles_on_the_way_are_mended() {
     let cut = || Fault::cut_at(100_000);
-    let cases: [(&str, Faults); 9] = [
+    let cases: [(&str, Faults); 10] = [
         (
             "four cuts in a row",
             vec![
@@ -172,6 +179,14 @@ fn other_troubles_on_the_way_are_mended() {
                 Fault::status(429).header("retry-after", "soon"),
                 Fault::status(429).header("retry-after", "0"),
                 Fault::status(503).header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ],
+        ),
+        (
+            "busy, by a clock of its own",
+            vec![
+                by_its_clock("Fri, 01 Jan 1999"),
+                cut(),
+                by_its_clock("Thu, 01 Jan 2099"),
             ],
         ),
         (

@@ -297,7 +297,9 @@ impl Transport {
         let clock = self.config.clock.as_ref();
         let retry = &self.config.retry;
         let said = response.header(RETRY_AFTER.as_str());
-        let asked = said.and_then(|value| retry::retry_after(value, clock.today()));
+        // A date is one of the host's clock, which need not be right, nor ours.
+        let today = response.date().unwrap_or_else(|| clock.today());
+        let asked = said.and_then(|value| retry::retry_after(value, today));
         let wait = match asked.filter(|wait| !wait.is_zero()) {
             Some(wait) => Some(wait).filter(|wait| *wait <= retry.max_retry_after),
             // Without a word about when, the others wait as long as the first to try again.

@@ -1,9 +1,9 @@
 //! One answer: its head, and its body piece by piece.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use serde::de::IgnoredAny;
 use url::Url;
@@ -145,6 +145,11 @@ impl Response {
     /// Returns a header's value, if it is there once at least and is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers().get(name)?.to_str().ok()
+    }
+
+    /// Returns when the host says it answered, by its own clock.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.header(DATE.as_str())?).ok()
     }
 
     /// Returns the next piece of the body.

@@ -49,11 +49,29 @@ async fn retry_after_in_every_form() {
             let world = World::open(registry());
             world.registry.fault(
                 Match::get(LATEST).once(),
-                Fault::status(status).header("Retry-After", value),
+                // Who does not say what time it is with it is taken to have our time.
+                Fault::status(status)
+                    .header("Retry-After", value)
+                    .header("Date", "unknown"),
             );
             fetch(&world).await.unwrap();
             assert_eq!(world.clock.waits(), [wanted], "{status} {value}");
         }
+    }
+}
+
+/// The host's clock may be wrong, or ours, or ours may be set in the middle of everything: what
+/// counts is what lies between the two dates of one answer.
+#[tokio::test]
+async fn dates_are_measured_by_the_clock_of_who_says_them() {
+    for day in ["Thu, 01 Jan 1970", "Thu, 01 Jan 2099"] {
+        let world = World::open(registry());
+        let busy = Fault::status(429)
+            .header("Date", &format!("{day} 00:00:00 GMT"))
+            .header("Retry-After", &format!("{day} 00:00:20 GMT"));
+        world.registry.fault(Match::get(LATEST).once(), busy);
+        fetch(&world).await.unwrap();
+        assert_eq!(world.clock.waits(), [20_000], "{day}");
     }
 }
 

@@ -84,6 +84,7 @@ fn size() -> Size {
 }
 
 #[expect(clippy::print_stderr, reason = "the seed is needed to repeat a run")]
+#[expect(clippy::disallowed_methods, reason = "each run has another seed")]
 fn seed() -> u64 {
     let given = variable("REGIMG_SOAK_SEED").map(|seed| seed.parse().expect("a seed is a number"));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
