@@ -4,7 +4,11 @@
 //! large layer is unpacked while it downloads, many layers download at once, and a
 //! retried request never disturbs the unpacker. Readers see the end of the blob only
 //! after the download said that its length and digest are right.
+//!
+//! A reader that waits gets the bytes as they come. Only what arrives faster than it is read
+//! goes to the disk: over a line that is slower than the unpacker, nothing does.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
@@ -12,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use bytes::{Buf, Bytes};
 use rustix::fs::{FallocateFlags, fallocate};
 
 /// Blobs up to this size stay in memory, as long as there are not too many of them: the
@@ -20,6 +25,9 @@ const MEMORY_LIMIT: u64 = 64 * 1024;
 
 /// Bytes that the blobs in memory have together at most.
 const MEMORY_BUDGET: u64 = 4 * 1024 * 1024;
+
+/// Bytes that are kept at hand for the reader of a blob that keeps up with its download.
+const AT_HAND: usize = 2 * 1024 * 1024;
 
 /// Where blobs begin in the file, so that each can give back the disk it took.
 const ALIGNMENT: u64 = 64 * 1024;
@@ -59,6 +67,8 @@ impl Spools {
         let place = self.place(size)?;
         let state = State {
             memory: Vec::new(),
+            at_hand: AtHand::default(),
+            waiting: 0,
             available: 0,
             progress: Progress::Growing,
         };
@@ -112,10 +122,50 @@ enum Place {
 
 #[derive(Debug)]
 struct State {
-    /// The bytes themselves when they are not in the file.
+    /// All of the bytes when none of them is in the file.
     memory: Vec<u8>,
+    at_hand: AtHand,
+    /// How many readers wait for bytes.
+    waiting: usize,
     available: u64,
     progress: Progress,
+}
+
+/// Bytes that are not in the file because their reader waited for them; what came before
+/// them has been read.
+#[derive(Debug, Default)]
+struct AtHand {
+    pieces: VecDeque<Bytes>,
+    /// Where the first of them belongs in the blob, and where the next one would.
+    start: u64,
+    end: u64,
+}
+
+impl AtHand {
+    /// Takes bytes that belong at `position`, if their reader keeps up.
+    fn take(&mut self, bytes: &Bytes, position: u64, is_awaited: bool) -> bool {
+        if self.pieces.is_empty() && is_awaited {
+            (self.start, self.end) = (position, position);
+        }
+        let length = bytes.len() as u64;
+        let fits = self.end + length - self.start <= AT_HAND as u64;
+        let takes = self.end == position && fits && (is_awaited || !self.pieces.is_empty());
+        if takes {
+            self.pieces.push_back(bytes.clone());
+            self.end += length;
+        }
+        takes
+    }
+
+    /// Hands out the first piece, if it belongs at `position`.
+    fn give(&mut self, position: u64) -> Option<Bytes> {
+        if self.start != position {
+            return None;
+        }
+        let piece = self.pieces.pop_front()?;
+        self.start += piece.len() as u64;
+        Some(piece)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +184,7 @@ impl Spool {
         self.readers.fetch_add(1, Ordering::Relaxed);
         SpoolReader {
             spool: Arc::clone(self),
+            piece: Bytes::new(),
             position: 0,
             released: 0,
         }
@@ -169,12 +220,15 @@ impl Spool {
     /// Waits until there is something to read at `position`: bytes, the end, or a
     /// failure.
     fn wait_beyond(&self, position: u64) -> io::Result<MutexGuard<'_, State>> {
-        let state = self
-            .changed
-            .wait_while(self.lock(), |state| {
-                state.progress == Progress::Growing && state.available <= position
-            })
-            .unwrap_or_else(PoisonError::into_inner);
+        let is_too_early =
+            |state: &mut State| state.progress == Progress::Growing && state.available <= position;
+        let mut state = self.lock();
+        if is_too_early(&mut state) {
+            state.waiting += 1;
+            let waited = self.changed.wait_while(state, is_too_early);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
+        }
         match state.progress {
             Progress::GivenUp => Err(io::Error::other("its download was given up")),
             Progress::Growing | Progress::Complete => Ok(state),
@@ -207,19 +261,22 @@ impl SpoolWriter {
     /// # Errors
     ///
     /// The volume refuses the bytes, for example because it is full.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut state = match &self.spool.place {
-            Place::Memory => {
-                let mut state = self.spool.lock();
-                state.memory.extend_from_slice(bytes);
-                state
-            }
+    pub(crate) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
+        let mut state = self.spool.lock();
+        match &self.spool.place {
+            Place::Memory => state.memory.extend_from_slice(bytes),
             Place::File { file, start } => {
-                let position = self.spool.lock().available;
-                file.write_all_at(bytes, start.saturating_add(position))?;
-                self.spool.lock()
+                // Where there are others, they have yet to read it from the file.
+                let is_only = self.spool.readers.load(Ordering::Relaxed) == 1;
+                let is_awaited = is_only && state.waiting > 0;
+                let position = state.available;
+                if !state.at_hand.take(bytes, position, is_awaited) {
+                    drop(state);
+                    file.write_all_at(bytes, start.saturating_add(position))?;
+                    state = self.spool.lock();
+                }
             }
-        };
+        }
         state.available += bytes.len() as u64;
         drop(state);
         self.spool.changed.notify_all();
@@ -247,6 +304,8 @@ impl Drop for SpoolWriter {
 #[derive(Debug)]
 pub(crate) struct SpoolReader {
     spool: Arc<Spool>,
+    /// What is to be read before anything else.
+    piece: Bytes,
     position: u64,
     /// Up to where the disk has its space back.
     released: u64,
@@ -261,6 +320,29 @@ impl SpoolReader {
             self.released = whole;
         }
     }
+
+    /// Waits for the next bytes and returns how many of them it has read. Those that are at
+    /// hand it keeps to be read: then there are none.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.spool.wait_beyond(self.position)?;
+        let there = usize::try_from(state.available - self.position).unwrap_or(usize::MAX);
+        let wanted = there.min(buffer.len());
+        match &self.spool.place {
+            Place::Memory => {
+                let start = state.memory.len() - there;
+                buffer[..wanted].copy_from_slice(&state.memory[start..start + wanted]);
+                Ok(wanted)
+            }
+            Place::File { file, start } => {
+                if let Some(piece) = state.at_hand.give(self.position) {
+                    self.piece = piece;
+                    return Ok(0);
+                }
+                drop(state);
+                file.read_at(&mut buffer[..wanted], start + self.position)
+            }
+        }
+    }
 }
 
 impl Read for SpoolReader {
@@ -268,21 +350,14 @@ impl Read for SpoolReader {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let state = self.spool.wait_beyond(self.position)?;
-        let there = usize::try_from(state.available - self.position).unwrap_or(usize::MAX);
-        let wanted = there.min(buffer.len());
-        let read = match &self.spool.place {
-            Place::Memory => {
-                let start = state.memory.len() - there;
-                buffer[..wanted].copy_from_slice(&state.memory[start..start + wanted]);
-                drop(state);
-                wanted
-            }
-            Place::File { file, start } => {
-                drop(state);
-                file.read_at(&mut buffer[..wanted], start + self.position)?
-            }
-        };
+        let mut read = 0;
+        if self.piece.is_empty() {
+            read = self.receive(buffer)?;
+        }
+        if !self.piece.is_empty() {
+            read = self.piece.len().min(buffer.len());
+            self.piece.copy_to_slice(&mut buffer[..read]);
+        }
         self.position += read as u64;
         self.release();
         Ok(read)
@@ -323,7 +398,7 @@ mod tests {
                 })
             });
             for chunk in content.chunks(777) {
-                writer.append(chunk).unwrap();
+                writer.append(&Bytes::copy_from_slice(chunk)).unwrap();
             }
             writer.complete();
             for reader in readers {
@@ -335,7 +410,7 @@ mod tests {
     #[test]
     fn a_writer_that_goes_away_fails_its_readers() {
         let (mut writer, spool) = spool(10);
-        writer.append(b"half").unwrap();
+        writer.append(&Bytes::from_static(b"half")).unwrap();
         let mut reader = spool.reader();
         let mut half = [0; 4];
         reader.read_exact(&mut half).unwrap();
@@ -348,7 +423,7 @@ mod tests {
     #[test]
     fn a_complete_blob_can_still_be_abandoned() {
         let (mut writer, spool) = spool(4);
-        writer.append(b"full").unwrap();
+        writer.append(&Bytes::from_static(b"full")).unwrap();
         writer.complete();
         spool.abandon();
         assert!(spool.reader().read(&mut [0; 4]).is_err());
@@ -368,7 +443,7 @@ mod tests {
             .unzip();
         for _ in 0..7 {
             for (byte, writer) in (0..).zip(&mut writers) {
-                writer.append(&[byte; 10_000]).unwrap();
+                writer.append(&vec![byte; 10_000].into()).unwrap();
             }
         }
         writers.into_iter().for_each(SpoolWriter::complete);
@@ -389,9 +464,8 @@ mod tests {
         let file = Arc::clone(spools.file.as_ref().unwrap());
         let taken = || file.metadata().unwrap().blocks() * 512;
         let (mut first, mut second) = (spool.reader(), spool.reader());
-        writer
-            .append(&vec![1; usize::try_from(size).unwrap()])
-            .unwrap();
+        let content = vec![1; usize::try_from(size).unwrap()];
+        writer.append(&content.into()).unwrap();
         writer.complete();
         io::copy(&mut first, &mut io::sink()).unwrap();
         drop(first);
@@ -405,5 +479,64 @@ mod tests {
         }
         assert!(part.iter().all(|&byte| byte == 1));
         io::copy(&mut second, &mut io::sink()).unwrap();
+    }
+
+    /// What a reader waits for, and as much of what follows as may be kept at hand, is not
+    /// written; the rest is, and comes in its place.
+    #[test]
+    fn what_is_awaited_does_not_go_to_the_disk() {
+        use std::os::unix::fs::MetadataExt;
+
+        const PIECE: usize = 100_000;
+        let size = 4 * AT_HAND;
+        let mut spools = spools();
+        let (mut writer, spool) = spools.create(size as u64).unwrap();
+        let file = Arc::clone(spools.file.as_ref().unwrap());
+        let content: Vec<u8> = (0..=250).cycle().take(size).collect();
+        let mut pieces = content.chunks(PIECE).map(Bytes::copy_from_slice);
+        let mut reader = spool.reader();
+        let mut first = [0; 10];
+        let (first_read, mut reader) = thread::scope(|scope| {
+            let reading = scope.spawn(|| {
+                reader.read_exact(&mut first).unwrap();
+                (first, reader)
+            });
+            while spool.lock().waiting == 0 {
+                thread::yield_now();
+            }
+            for piece in pieces.by_ref().take(AT_HAND / PIECE) {
+                writer.append(&piece).unwrap();
+            }
+            reading.join().unwrap()
+        });
+        assert_eq!(first_read, content[..10]);
+        assert_eq!(file.metadata().unwrap().blocks(), 0);
+        pieces.for_each(|piece| writer.append(&piece).unwrap());
+        writer.complete();
+        let written = file.metadata().unwrap().blocks() * 512;
+        assert!(
+            written >= (size - AT_HAND - PIECE) as u64,
+            "{written} bytes"
+        );
+        let mut rest = Vec::new();
+        reader.read_to_end(&mut rest).unwrap();
+        assert!(rest == content[10..]);
+    }
+
+    /// Two layers that are the same are one blob with two readers, and each needs all of it.
+    #[test]
+    fn readers_beside_one_that_waits_miss_nothing() {
+        let (mut writer, spool) = spool(MEMORY_LIMIT + 1);
+        let (mut early, mut late) = (spool.reader(), spool.reader());
+        let reading = thread::spawn(move || early.read_to_end(&mut Vec::new()));
+        while spool.lock().waiting == 0 {
+            thread::yield_now();
+        }
+        writer.append(&vec![7; 1000].into()).unwrap();
+        writer.complete();
+        assert_eq!(reading.join().unwrap().unwrap(), 1000);
+        let mut read = Vec::new();
+        late.read_to_end(&mut read).unwrap();
+        assert_eq!(read, [7; 1000]);
     }
 }
