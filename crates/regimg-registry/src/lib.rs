@@ -136,6 +136,8 @@ mod auth;
 mod docker_config;
 #[cfg(feature = "ecr")]
 mod ecr;
+#[cfg(feature = "notary")]
+mod notary;
 mod ping;
 mod session;
 
@@ -165,6 +167,8 @@ pub use docker_config::{DockerConfig, Helpers};
 pub use ecr::{AwsKeys, Ecr, EcrConfig, EcrHost};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
+#[cfg(feature = "notary")]
+pub use notary::{Notary, NotaryConfig, Published, Signer, SigningKey, Target};
 pub use push::{Artifact, Pushed};
 pub use repository::RepositoryClient;
 pub use tags::TagPages;
