@@ -151,7 +151,10 @@ fn needed(route: Route<'_>, method: &http::Method) -> Vec<Grant> {
 
 fn challenge(auth: &Auth, realm: &str, needed: &[Grant], error: &str) -> Reply {
     let mut reply = Reply::fault(StatusCode::UNAUTHORIZED);
-    let scope = scope_text(needed);
+    let scope = match scope_text(needed) {
+        none if none.is_empty() && auth.catalog_greeting => "registry:catalog:*".to_owned(),
+        scope => scope,
+    };
     let mut lines = auth.challenges.clone();
     if lines.is_empty() {
         lines.push(default_challenge(auth, &scope, error));
