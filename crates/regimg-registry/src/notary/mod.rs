@@ -1,16 +1,44 @@
 //! Docker Content Trust: signing tags into the trust data of a notary server (Notary v1).
+//!
+//! Requests, documents and key files are those of
+//! [notary 0.7](https://github.com/theupdateframework/notary/tree/v0.7.0); the format is older
+//! than TUF 1.0, and not the same.
 
+// From the outside in.
 mod config;
 mod key;
 mod signer;
 
+mod refusal;
+mod trust;
+mod update;
+mod wire;
+
+mod document;
+mod verify;
+
+mod canonical;
+mod certificate;
+mod der;
+mod key_file;
+mod moment;
+mod place;
+mod public;
+
 use std::fmt;
+use std::sync::Arc;
 
 pub use config::NotaryConfig;
 pub use key::SigningKey;
 pub use signer::{Published, Signer, Target};
 
-use crate::{Config, CredentialSource, Error, ErrorKind};
+use place::Place;
+use trust::Trust;
+use wire::Wire;
+
+use crate::session::Session;
+use crate::transport::Transport;
+use crate::{Config, CredentialSource, Error, PlainHttp, ServerCertificates};
 
 /// Signs the tags of one repository at a notary server.
 ///
@@ -19,6 +47,8 @@ use crate::{Config, CredentialSource, Error, ErrorKind};
 /// repository: that takes the root key, which belongs on nobody's build machine.
 pub struct Notary {
     config: NotaryConfig,
+    place: Place,
+    session: Session,
 }
 
 impl Notary {
@@ -32,15 +62,30 @@ impl Notary {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Configuration`] for a `server` that is no `https` address of a host, for a
-    /// GUN that no server takes, and where [`Client::new`](crate::Client::new) has it.
+    /// [`ErrorKind::Configuration`](crate::ErrorKind::Configuration) for a `server` that is no `https` address of a host, for a
+    /// GUN that cannot be a part of an address, and where [`Client::new`](crate::Client::new) has
+    /// it.
     pub fn new(
         config: Config,
         notary: NotaryConfig,
         credentials: impl CredentialSource + 'static,
     ) -> Result<Self, Error> {
-        let _ = (config, credentials);
-        Ok(Self { config: notary })
+        let registry = notary.registry()?;
+        let place = Place {
+            host: registry.host().to_owned(),
+            gun: notary.checked_gun()?.to_owned(),
+        };
+        let config = Config {
+            plain_http: PlainHttp::Never,
+            server_certificates: ServerCertificates::Verified,
+            ..config
+        };
+        let transport = Arc::new(Transport::new(config)?);
+        Ok(Self {
+            config: notary,
+            place,
+            session: Session::new(transport, registry, Arc::new(credentials)).reserved(),
+        })
     }
 
     /// Reads and verifies the trust data, and finds the roles that `key` may sign `names` as, so
@@ -48,15 +93,29 @@ impl Notary {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] when the repository has no trust data: it has to be initialised
-    /// once by the holder of its root key. [`ErrorKind::Denied`] when `key` is that of no role
-    /// for one of the names. [`ErrorKind::Digest`] for trust data that does not hold what it is
-    /// vouched for, [`ErrorKind::Protocol`] for what is not understood, and every error of a
-    /// request.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the repository has no trust data: it has to be initialised
+    /// once by the holder of its root key. [`Denied`](crate::ErrorKind::Denied) when `key` is that of no role
+    /// for one of the names, and where one key does not suffice. [`Digest`](crate::ErrorKind::Digest) for trust
+    /// data that is out of date, or not what it is vouched for or signed to be,
+    /// [`Protocol`](crate::ErrorKind::Protocol) for what is not understood, [`TooLarge`](crate::ErrorKind::TooLarge) for a file of more than 16 MiB
+    /// and more than 1000 delegations, and every error of a request.
     pub async fn open(&self, key: &SigningKey, names: &[&str]) -> Result<Signer<'_>, Error> {
-        let _ = (key, names, &self.config);
-        std::future::ready(()).await;
-        Err(Error::new(ErrorKind::Unsupported, "not signed"))
+        let wire = Wire::new(self, key);
+        let work = async {
+            for name in names {
+                update::check_name(&self.place, name)?;
+            }
+            let trust = Trust::load(&wire, wire.now()).await?;
+            for name in names {
+                trust.seats(key, name)?;
+            }
+            Ok(trust)
+        };
+        Ok(Signer {
+            trust: self.session.in_time(work).await?,
+            notary: self,
+            key: key.clone(),
+        })
     }
 }
 

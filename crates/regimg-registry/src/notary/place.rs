@@ -1,0 +1,45 @@
+//! Where something was found or went wrong: what every error names.
+
+use std::fmt;
+
+use crate::{Error, ErrorKind};
+
+/// A repository at a notary server.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) host: String,
+    pub(super) gun: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.gun, self.host)
+    }
+}
+
+impl Place {
+    /// Makes an error about the repository.
+    pub(super) fn error(&self, kind: ErrorKind, what: &str) -> Error {
+        Error::new(kind, format!("{what} of {self}"))
+    }
+
+    /// Makes an error about one of its files.
+    pub(super) fn flawed(&self, file: &str, kind: ErrorKind, how: impl fmt::Display) -> Error {
+        Error::new(kind, format!("the file {file} of {self} {how}"))
+    }
+
+    /// Says which of the repository's files a request was for, and keeps what else is known.
+    pub(super) fn failed(&self, what: &str, cause: Error) -> Error {
+        let error = Error::new(cause.kind(), format!("{what} of {self}"));
+        let error = error.with_attempts(cause.attempts());
+        let error = match cause.hint() {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        };
+        let error = match cause.patience() {
+            Some(patience) => error.with_patience(patience),
+            None => error,
+        };
+        error.with_source(cause)
+    }
+}

@@ -1,0 +1,251 @@
+//! Whether a file is what it is said to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, SHA512, digest};
+
+use super::certificate;
+use super::document::{self, Document, Key, Keyring, Meta, Root, Signed, Unreadable};
+use super::moment::Moment;
+use crate::ErrorKind;
+
+/// What is wrong with a file, as the end of a sentence that begins with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Flaw {
+    Unreadable(Unreadable),
+    /// Another document in its place.
+    Kind(&'static str),
+    Version,
+    Date,
+    Expired(String),
+    /// The role's keys did not sign it often enough.
+    Unsigned {
+        wanted: i64,
+        found: usize,
+        /// Why certificates of the role do not count.
+        refused: Vec<String>,
+    },
+    /// A key is not the one that its name is made of.
+    Misnamed(String),
+    Length {
+        wanted: i64,
+        found: usize,
+    },
+    Hash(&'static str),
+    /// Something that it has to say is missing.
+    Missing(String),
+}
+
+impl Flaw {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unreadable(_) | Self::Kind(_) | Self::Version | Self::Date | Self::Missing(_) => {
+                ErrorKind::Protocol
+            }
+            Self::Expired(_)
+            | Self::Unsigned { .. }
+            | Self::Misnamed(_)
+            | Self::Length { .. }
+            | Self::Hash(_) => ErrorKind::Digest,
+        }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => why.fmt(f),
+            Self::Kind(wanted) => write!(f, "is no document of type {wanted}"),
+            Self::Version => f.write_str("has a version below 1"),
+            Self::Date => f.write_str("does not say when it expires"),
+            Self::Expired(when) => write!(f, "expired at {when}"),
+            Self::Unsigned {
+                wanted,
+                found,
+                refused,
+            } => {
+                write!(
+                    f,
+                    "has {found} good signatures by keys of its role, and needs {wanted}"
+                )?;
+                for why in refused {
+                    write!(f, "; {why}")?;
+                }
+                Ok(())
+            }
+            Self::Misnamed(id) => write!(f, "names a key {id} that is another one"),
+            Self::Length { wanted, found } => {
+                write!(f, "has {found} bytes, and should have {wanted}")
+            }
+            Self::Hash(algorithm) => write!(f, "does not have the {algorithm} that vouches for it"),
+            Self::Missing(what) => write!(f, "does not say {what}"),
+        }
+    }
+}
+
+impl From<Unreadable> for Flaw {
+    fn from(why: Unreadable) -> Self {
+        Self::Unreadable(why)
+    }
+}
+
+/// A file that those who may have signed.
+pub(super) struct Verified<T> {
+    pub(super) document: T,
+    /// When it expired, if it did.
+    pub(super) expired: Option<String>,
+}
+
+impl<T> Verified<T> {
+    pub(super) fn fresh(self) -> Result<T, Flaw> {
+        match self.expired {
+            None => Ok(self.document),
+            Some(when) => Err(Flaw::Expired(when)),
+        }
+    }
+}
+
+/// The keys of a role, by the names they have in its documents.
+#[derive(Clone, Debug)]
+pub(super) struct Signers {
+    keys: BTreeMap<String, Key>,
+    threshold: i64,
+    refused: Vec<String>,
+}
+
+impl Signers {
+    pub(super) fn new(keyring: &Keyring, keys: &BTreeMap<String, Key>) -> Self {
+        let known = keyring.ids().iter();
+        let known = known.filter_map(|id| Some((id.clone(), keys.get(id)?.clone())));
+        Self {
+            keys: known.collect(),
+            threshold: keyring.threshold,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Returns how many have to sign.
+    pub(super) fn threshold(&self) -> i64 {
+        self.threshold
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// Returns the name that the key with this canonical ID has here.
+    pub(super) fn find(&self, canonical: &str) -> Option<&str> {
+        let is_it = |key: &Key| key.bare().is_some_and(|key| key.id() == canonical);
+        let found = self.keys.iter().find(|(_, key)| is_it(key));
+        found.map(|(id, _)| id.as_str())
+    }
+
+    /// Reads and verifies a file of this role.
+    pub(super) fn verify<T: Document>(
+        &self,
+        file: &[u8],
+        now: Moment,
+    ) -> Result<Verified<T>, Flaw> {
+        let signed: Signed<T> = document::read(file)?;
+        self.accept(signed, now)
+    }
+
+    fn accept<T: Document>(&self, signed: Signed<T>, now: Moment) -> Result<Verified<T>, Flaw> {
+        self.count(&signed)?;
+        let document = signed.document;
+        if document.kind() != T::KIND {
+            return Err(Flaw::Kind(T::KIND));
+        }
+        if document.version() == 0 {
+            return Err(Flaw::Version);
+        }
+        let end = Moment::parse(document.expires()).ok_or(Flaw::Date)?;
+        let expired = (end < now).then(|| document.expires().to_owned());
+        Ok(Verified { document, expired })
+    }
+
+    /// Counts the keys that signed, each once.
+    fn count<T>(&self, signed: &Signed<T>) -> Result<(), Flaw> {
+        let mut found = BTreeSet::new();
+        for signature in &signed.signatures {
+            let id = signature.keyid.as_str();
+            let Some(key) = self.keys.get(id).filter(|_| !found.contains(id)) else {
+                continue;
+            };
+            if key.id() != id {
+                return Err(Flaw::Misnamed(crate::envelope::clean(id)));
+            }
+            if key.has_signed(&signed.canonical, signature) {
+                found.insert(id);
+            }
+        }
+        let is_enough = i64::try_from(found.len()).is_ok_and(|found| found >= self.threshold);
+        if self.threshold >= 1 && is_enough {
+            return Ok(());
+        }
+        Err(Flaw::Unsigned {
+            wanted: self.threshold.max(1),
+            found: found.len(),
+            refused: self.refused.clone(),
+        })
+    }
+}
+
+impl Root {
+    /// Verifies the file that says which keys are whose. Nothing vouches for it but the
+    /// connection it came over, and certificates that are made out to the repository.
+    pub(super) fn verify(file: &[u8], gun: &str, now: Moment) -> Result<Self, Flaw> {
+        let signed: Signed<Self> = document::read(file)?;
+        let mut signers = signed.document.signers("root")?;
+        let mut refused = Vec::new();
+        signers.keys.retain(|id, key| {
+            let checked = if key.is_certificate() {
+                certificate::check_root(key.public(), gun, now)
+            } else {
+                Err("is none".to_owned())
+            };
+            let why = checked
+                .err()
+                .map(|why| format!("the certificate {} {why}", short(id)));
+            let is_good = why.is_none();
+            refused.extend(why);
+            is_good
+        });
+        signers.refused = refused;
+        signers.accept(signed, now)?.fresh()
+    }
+
+    /// Returns the keys of one of the four roles.
+    pub(super) fn signers(&self, role: &str) -> Result<Signers, Flaw> {
+        let missing = || Flaw::Missing(format!("whose the role {role} is"));
+        let keyring = self.roles.get(role).ok_or_else(missing)?;
+        Ok(Signers::new(keyring, &self.keys))
+    }
+}
+
+/// The beginning of a name that is too long to read.
+pub(super) fn short(id: &str) -> String {
+    crate::envelope::clean(&id.chars().take(12).collect::<String>())
+}
+
+impl Meta {
+    /// Sees whether these bytes are meant.
+    pub(super) fn check(&self, file: &[u8]) -> Result<(), Flaw> {
+        if i64::try_from(file.len()) != Ok(self.length) {
+            return Err(Flaw::Length {
+                wanted: self.length,
+                found: file.len(),
+            });
+        }
+        let sha256 = self.hash("sha256");
+        if sha256 != Some(digest(&SHA256, file).as_ref()) {
+            return Err(Flaw::Hash("sha256"));
+        }
+        let sha512 = self.hash("sha512");
+        if sha512.is_some_and(|hash| hash != digest(&SHA512, file).as_ref()) {
+            return Err(Flaw::Hash("sha512"));
+        }
+        Ok(())
+    }
+}
