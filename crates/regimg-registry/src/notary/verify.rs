@@ -130,8 +130,10 @@ impl Signers {
         self.threshold
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.keys.keys().map(String::as_str)
+    /// Returns the canonical IDs, by which people know the keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let keys = self.keys.values();
+        keys.filter_map(|key| Some(key.bare()?.id()))
     }
 
     /// Returns the name that the key with this canonical ID has here.
