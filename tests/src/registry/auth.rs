@@ -28,6 +28,7 @@ pub struct Auth {
     pub(super) fixed_token: Option<String>,
     pub(super) signer: Option<Signer>,
     pub(super) first_scope_only: bool,
+    pub(super) catalog_greeting: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,7 @@ impl Auth {
             fixed_token: None,
             signer: None,
             first_scope_only: false,
+            catalog_greeting: false,
         }
     }
 
@@ -194,6 +196,13 @@ impl Auth {
     #[must_use]
     pub fn first_scope_only(mut self) -> Self {
         self.first_scope_only = true;
+        self
+    }
+
+    /// Names the scope of the catalog in the challenge to `/v2/`, as notary servers do.
+    #[must_use]
+    pub fn catalog_greeting(mut self) -> Self {
+        self.catalog_greeting = true;
         self
     }
 
