@@ -292,8 +292,7 @@ macro_rules! documents {
 
 documents!(Root, Targets, Snapshot, Timestamp);
 
-/// Bytes that stand in a document as base64. Another spelling of the same bytes does not come
-/// back as it was, and so is noticed.
+/// Bytes that stand in a document as base64, spelled in the one way that Go has.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
@@ -312,7 +311,175 @@ impl Serialize for Bytes {
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
-        let bytes = unbase64(&text).ok_or_else(|| serde::de::Error::custom("no base64"))?;
+        let bytes = unbase64(&text).filter(|bytes| base64(bytes) == text);
+        let bytes = bytes.ok_or_else(|| serde::de::Error::custom("no base64"))?;
         Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// A file as Go writes it, with one signature.
+    fn file(signed: &str) -> String {
+        format!(
+            r#"{{"signed":{signed},"signatures":[{{"keyid":"a","method":"ecdsa","sig":"AAAA"}}]}}"#
+        )
+    }
+
+    const EMPTY: &str = r#"{"_type":"Targets","delegations":{"keys":{},"roles":[]},"expires":"2029-11-22T13:53:10Z","targets":{},"version":3}"#;
+
+    fn again(text: &str) -> Result<String, Unreadable> {
+        let signed = read::<Targets>(text.as_bytes())?;
+        let written = write(&signed.canonical, &signed.signatures).unwrap();
+        Ok(String::from_utf8(written).unwrap())
+    }
+
+    #[test]
+    fn what_a_server_would_write_as_it_stands_is_taken() {
+        let role = r#"{"keyids":["a"],"name":"targets/a","paths":["v\u0026\u003c\u2028","é"],"threshold":1}"#;
+        let entry = r#"{"custom":{"a":[1,null,"\u003e"],"b":-2},"hashes":{"sha256":"AAAA","sha512":null},"length":8}"#;
+        for (from, to) in [
+            ("", ""),
+            (r#""roles":[]"#, r#""roles":null"#),
+            (r#""keys":{}"#, r#""keys":null"#),
+            (r#""targets":{}"#, r#""targets":null"#),
+            ("13:53:10Z", "13:53:10.745878385Z"),
+            ("13:53:10Z", "13:53:10+01:00"),
+            (r#""roles":[]"#, &format!(r#""roles":[{role}]"#)),
+            (
+                r#""targets":{}"#,
+                &format!(r#""targets":{{"1.0":{entry}}}"#),
+            ),
+        ] {
+            let text = file(&EMPTY.replacen(from, to, 1));
+            assert_eq!(again(&text).as_deref(), Ok(text.as_str()));
+        }
+    }
+
+    /// What a server reads and then writes in another way, so that no client finds it again.
+    #[test]
+    fn what_a_server_would_write_otherwise_is_refused() {
+        let version = r#""version":3"#;
+        let roles = r#""roles":[]"#;
+        let targets = r#""targets":{}"#;
+        for (from, to) in [
+            (version, r#""version": 3"#),
+            (version, r#""unknown":1,"version":3"#),
+            (version, r#""version":3,"version":3"#),
+            (version, r#""version":3.0"#),
+            (version, r#""version":-3"#),
+            (
+                roles,
+                r#""roles":[{"keyids":[],"name":"a","paths":[],"threshold":1}]"#,
+            ),
+            (
+                roles,
+                r#""roles":[{"keyids":[],"name":"a","paths":["<"],"threshold":1}]"#,
+            ),
+            (
+                roles,
+                r#""roles":[{"keyids":[],"name":"a","paths":["\n"],"threshold":1}]"#,
+            ),
+            (
+                roles,
+                r#""roles":[{"keyids":[],"name":"\u0061","threshold":1}]"#,
+            ),
+            (
+                targets,
+                r#""targets":{"a":{"custom":null,"hashes":{},"length":1}}"#,
+            ),
+            (
+                targets,
+                r#""targets":{"a":{"custom":{"b":1,"a":2},"hashes":{},"length":1}}"#,
+            ),
+            (
+                targets,
+                r#""targets":{"a":{"custom":1.5,"hashes":{},"length":1}}"#,
+            ),
+            (
+                targets,
+                r#""targets":{"a":{"hashes":{"sha256":"AAB="},"length":1}}"#,
+            ),
+            (
+                targets,
+                r#""targets":{"a":{"hashes":{"sha256":"AAA"},"length":1}}"#,
+            ),
+            (
+                targets,
+                r#""targets":{"b":{"hashes":{},"length":1},"a":{"hashes":{},"length":1}}"#,
+            ),
+            (r#","targets":{}"#, ""),
+            (r#""delegations":{"keys":{},"roles":[]},"#, ""),
+        ] {
+            let signed = EMPTY.replacen(from, to, 1);
+            assert_ne!(signed, EMPTY);
+            assert!(again(&file(&signed)).is_err(), "{signed}");
+        }
+        for text in ["", "{}", "[]", "null", r#"{"signed":{},"signatures":[]}"#] {
+            assert!(again(text).is_err(), "{text}");
+        }
+        let signature = r#"{"keyid":"a","method":"ecdsa","sig":"AAAA"}"#;
+        let many = vec![signature; MOST_SIGNATURES + 1].join(",");
+        let many = format!(r#"{{"signed":{EMPTY},"signatures":[{many}]}}"#);
+        assert!(matches!(again(&many), Err(Unreadable::Unknown(_))));
+    }
+
+    /// The envelope may be written in any way: servers change the case of methods.
+    #[test]
+    fn the_envelope_is_not_looked_at() {
+        let text = format!(
+            r#"{{ "signatures": [{{"method":"ECDSA","keyid":"a","sig":"AAAA"}}], "signed": {EMPTY} }}"#
+        );
+        assert!(again(&text).is_ok());
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        "[<>&\"\\\\/a-z\u{2028}\u{2029}\u{e9}\u{1f600}]{0,12}"
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_comes_back_as_it_was(
+            names in prop::collection::btree_map(text(), (any::<Option<Vec<u8>>>(), any::<i64>(), text()), 0..5),
+            paths in prop::collection::vec(text(), 0..4),
+            keyids in prop::option::of(prop::collection::vec(text(), 0..3)),
+            version: u64,
+        ) {
+            let entries = names.into_iter().map(|(name, (hash, length, custom))| {
+                let meta = Meta {
+                    custom: (length % 2 == 0).then(|| Custom(json!({"z": custom, "a": [length]}))),
+                    hashes: Some(BTreeMap::from([("sha256".to_owned(), hash.map(Bytes))])),
+                    length,
+                };
+                (name, meta)
+            });
+            let mut targets = Targets::new();
+            targets.entries = Some(entries.collect());
+            targets.version = version;
+            targets.delegations.roles = Some(vec![Delegation {
+                keyids,
+                name: "targets/a".to_owned(),
+                paths,
+                threshold: 1,
+            }]);
+            let canonical = canonical::to_vec(&targets).unwrap();
+            let file = write(&canonical, &[]).unwrap();
+            prop_assert!(!file.iter().any(|byte| b"<>&".contains(byte)));
+            let read = read::<Targets>(&file).unwrap();
+            prop_assert_eq!(&read.canonical, &canonical);
+            prop_assert_eq!(write(&read.canonical, &read.signatures).unwrap(), file);
+        }
+
+        #[test]
+        fn any_bytes_can_be_read(signed in "\\PC{0,60}", cut in 0_usize..200) {
+            let _ = read::<Targets>(file(&signed).as_bytes());
+            let text = file(EMPTY);
+            let _ = read::<Targets>(&text.as_bytes()[..cut.min(text.len())]);
+        }
     }
 }

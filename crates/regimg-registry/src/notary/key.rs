@@ -211,3 +211,158 @@ impl fmt::Debug for SigningKey {
         f.debug_tuple("SigningKey").field(&self.0.id).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSPHRASE: &str = "delegation-passphrase";
+    const DELEGATION: &str = "95e64beba4fdad59a4ba17ebe30996a1568b0333cb7892bf01b551a0dcd050e5";
+
+    macro_rules! vector {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/vectors/notary/", $name))
+        };
+    }
+
+    fn read(text: &str, passphrase: &str) -> Result<SigningKey, Error> {
+        SigningKey::from_pem(&text.into(), &passphrase.into())
+    }
+
+    #[test]
+    fn one_key_in_all_its_files() {
+        for (name, text) in [
+            ("SEC 1", vector!("deleg.pem")),
+            ("PKCS #8", vector!("deleg-p8-plain.pem")),
+            ("with a header", vector!("deleg-p8-plain-headers.pem")),
+        ] {
+            for passphrase in ["", PASSPHRASE, "another"] {
+                assert_eq!(read(text, passphrase).unwrap().id(), DELEGATION, "{name}");
+            }
+        }
+        for (name, text) in [
+            ("of notary", vector!("jertel.key")),
+            ("SHA-1", vector!("deleg-pbkdf2-sha1.pem")),
+            ("SHA-256", vector!("deleg-pbkdf2-sha256.pem")),
+            ("SHA-512", vector!("deleg-pbkdf2-sha512-aes128.pem")),
+            ("old, AES-128", vector!("deleg-legacy-aes128.pem")),
+            ("old, AES-192", vector!("deleg-legacy-aes192.pem")),
+            ("old, AES-256", vector!("deleg-legacy-aes256.pem")),
+        ] {
+            let key = read(text, PASSPHRASE).unwrap();
+            assert_eq!(key.id(), DELEGATION, "{name}");
+            for (passphrase, wanted) in [
+                ("another", "the passphrase is wrong, or the key is damaged"),
+                (
+                    "",
+                    "the private key is encrypted, and no passphrase is given",
+                ),
+            ] {
+                let error = read(text, passphrase).unwrap_err();
+                assert_eq!(error.to_string(), wanted, "{name}");
+                assert_eq!(error.kind(), ErrorKind::Configuration);
+            }
+        }
+        let key = read(vector!("targets.key"), "targets-passphrase").unwrap();
+        let id = "f960b6901b15cdfb97f3ea2a909f39a8819d0bc9d6511dd616f5e87a17cf3ab3";
+        assert_eq!(key.id(), id);
+        assert_eq!(format!("{key:?}"), format!("SigningKey({id:?})"));
+    }
+
+    /// Many wrong passphrases, since one in 256 leaves a padding that looks right.
+    #[test]
+    fn no_wrong_passphrase_opens_a_key() {
+        for text in [vector!("deleg-legacy-aes256.pem"), vector!("jertel.key")] {
+            for number in 0..1500 {
+                let passphrase = format!("wrong {number}");
+                let error = read(text, &passphrase).unwrap_err();
+                assert!(!error.to_string().contains(&passphrase), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn texts_that_are_no_key_to_sign_with() {
+        let text = vector!("deleg-p8-plain.pem");
+        let middle = &text.lines().nth(1).unwrap()[..40];
+        for (name, text, wanted) in [
+            ("old DES", vector!("deleg-legacy-des3.pem"), "AES-CBC"),
+            ("DES", vector!("deleg-pbkdf2-des3.pem"), "AES-CBC"),
+            ("scrypt", vector!("deleg-scrypt.pem"), "PBKDF2"),
+            ("P-384", vector!("p384.pem"), "P-256"),
+            ("P-384 in PKCS #8", vector!("p384-p8.pem"), "P-256"),
+            ("short RSA", vector!("rsa1024.pem"), "2048"),
+            ("a certificate", vector!("deleg.crt"), "a certificate"),
+            ("nothing", "", "no private key in PEM"),
+            ("lost line ends", &text.replace('\n', "\\n"), "line ends"),
+            ("a hole", &text.replace(middle, ""), "damaged"),
+            ("no end", &text.replace("-----END", "--END"), "line ends"),
+        ] {
+            let error = read(text, PASSPHRASE).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{name}");
+            let told = format!("{error} {error:?}");
+            assert!(told.contains(wanted), "{name}: {told}");
+            assert!(!told.contains(PASSPHRASE) && !told.contains(middle));
+            assert!(std::error::Error::source(&error).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_key_signs() {
+        let ids = [
+            (vector!("deleg.pem"), "ecdsa", 64),
+            (vector!("rsa.pem"), "rsapss", 256),
+            (vector!("rsa-p8.pem"), "rsapss", 256),
+            (vector!("ed25519.pem"), "eddsa", 64),
+        ]
+        .map(|(text, method, length)| {
+            let key = read(text, "").unwrap();
+            let signature = key.sign("a", b"message").unwrap();
+            assert_eq!(signature.method, method);
+            assert_eq!(signature.sig.0.len(), length);
+            let public = key.0.pair.public().unwrap();
+            assert!(public.has_signed(b"message", &signature));
+            assert!(!public.has_signed(b"massage", &signature));
+            key.id().to_owned()
+        });
+        assert_eq!(ids[1], ids[2]);
+    }
+
+    /// What `notary` makes of an Ed25519 key: public key, seed, public key.
+    #[test]
+    fn ed25519_as_notary_keeps_it() {
+        let key = read(vector!("ed25519.pem"), "").unwrap();
+        let Pair::Ed25519(pair) = &key.0.pair else {
+            panic!("{key:?} is none")
+        };
+        let public = pair.public_key().as_ref();
+        // The seed is the end of the file.
+        let file = pem::parse(vector!("ed25519.pem")).unwrap();
+        let seed = &file.contents()[16..];
+        let both = [public, seed, public].concat();
+        let mut wrapped = vec![0x30, 114, 2, 1, 0, 0x30, 11, 6, 9];
+        wrapped.extend(oid::OLD_ED25519);
+        wrapped.extend([4, 96]);
+        wrapped.extend(&both);
+        for (tag, content, is_good) in [
+            ("ED25519 PRIVATE KEY", both, true),
+            ("PRIVATE KEY", wrapped, true),
+            ("ED25519 PRIVATE KEY", [seed, seed, public].concat(), false),
+            ("ED25519 PRIVATE KEY", seed.to_vec(), false),
+        ] {
+            let read = read(&pem::encode(&pem::Pem::new(tag, content)), "");
+            assert_eq!(read.is_ok_and(|read| read.id() == key.id()), is_good);
+        }
+    }
+
+    #[test]
+    fn ids_are_hashes_of_public_keys() {
+        let text = r#"{"keytype":"ecdsa","keyval":{"private":null,"public":"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZCIXBzfEDZnI6DSS0qlhM8s1FgMAVfCRtjAz5QnMWgekDMJCyJhxLVUcS5XXyVU0Wneb1OViul/2b2mu/TviPg=="}}"#;
+        let key: Key = serde_json::from_str(text).unwrap();
+        let wanted = "7d0c47ea9f13c34f3c77a3cd906c9ac92da9510cb8b126e2ee3bb27831369767";
+        assert_eq!(key.id(), wanted);
+        let certificate = Key::new("ecdsa-x509", vector!("deleg.crt").into());
+        assert_eq!(certificate.bare().unwrap().id(), DELEGATION);
+        assert_ne!(certificate.id(), DELEGATION);
+    }
+}

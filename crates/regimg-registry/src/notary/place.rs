@@ -18,9 +18,9 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// Makes an error about the repository.
+    /// Makes an error that ends with the repository.
     pub(super) fn error(&self, kind: ErrorKind, what: &str) -> Error {
-        Error::new(kind, format!("{what} of {self}"))
+        Error::new(kind, format!("{what} {self}"))
     }
 
     /// Makes an error about one of its files.
@@ -28,9 +28,9 @@ impl Place {
         Error::new(kind, format!("the file {file} of {self} {how}"))
     }
 
-    /// Says which of the repository's files a request was for, and keeps what else is known.
+    /// Says what a request was for, and keeps what else is known.
     pub(super) fn failed(&self, what: &str, cause: Error) -> Error {
-        let error = Error::new(cause.kind(), format!("{what} of {self}"));
+        let error = self.error(cause.kind(), what);
         let error = error.with_attempts(cause.attempts());
         let error = match cause.hint() {
             Some(hint) => error.with_hint(hint),

@@ -145,7 +145,7 @@ fn lost(wire: &Wire<'_>, cause: Error) -> Error {
         ErrorKind::NotFound | ErrorKind::Protocol | ErrorKind::TooLarge => ErrorKind::Digest,
         kind => kind,
     };
-    let what = "the update was taken, and cannot be read back: look at the trust data";
+    let what = "the update was taken, and cannot be read back: look at the trust data of";
     let error = wire.place().failed(what, cause).with_kind(kind);
     error.with_hint(
         "whoever verifies images may be refused this repository until its trust data is published anew",

@@ -156,7 +156,7 @@ impl Trust {
         let found = found.map(|child| signers_of(child, &self.targets));
         found.ok_or_else(|| {
             self.place
-                .error(ErrorKind::Denied, &format!("there is no role {role}"))
+                .error(ErrorKind::Denied, &format!("there is no role {role} in"))
         })
     }
 
@@ -208,7 +208,7 @@ impl Trust {
     fn check_seat(&self, role: &str, signers: &Signers) -> Result<(), Error> {
         if signers.threshold() != 1 {
             let what = format!(
-                "{} keys have to sign together as {role}, which takes more than one key,",
+                "{} keys have to sign together as {role}, which takes more than one key, for",
                 signers.threshold()
             );
             return Err(self.place.error(ErrorKind::Denied, &what));
@@ -227,7 +227,7 @@ impl Trust {
     fn check_snapshot_key(&self, key: &SigningKey) -> Result<(), Error> {
         let signers = self.root.signers("snapshot");
         if signers.is_ok_and(|signers| signers.find(key.id()).is_some()) {
-            let what = format!("the key {} is the snapshot key", key.id());
+            let what = format!("the key {} is the snapshot key of", key.id());
             let error = self.place.error(ErrorKind::Denied, &what);
             return Err(error.with_hint(to_rotate_snapshot(&self.place.gun)));
         }
@@ -236,10 +236,7 @@ impl Trust {
 
     fn no_seat(&self, key: &SigningKey, name: &str, roles: &[&str]) -> Error {
         let name = envelope::clean(name);
-        let what = format!(
-            "the key {} may not sign {name:?} in the trust data",
-            key.id()
-        );
+        let what = format!("the key {} may not sign {name:?} in", key.id());
         let error = self.place.error(ErrorKind::Denied, &what);
         let elsewhere = self
             .children()
@@ -255,7 +252,7 @@ impl Trust {
         let gun = &self.place.gun;
         let Some((role, ids)) = roles.iter().find_map(|role| {
             let signers = self.signers(role).ok()?;
-            let ids: Vec<String> = signers.ids().take(4).map(short).collect();
+            let ids: Vec<String> = signers.names().take(4).map(|id| short(&id)).collect();
             Some((role, ids.join(", ")))
         }) else {
             return error.with_hint(format!(
@@ -302,7 +299,7 @@ async fn read_root(wire: &Wire<'_>, now: Moment) -> Result<(bytes::Bytes, Root),
         if !error.is_not_found() {
             return error;
         }
-        let none = place.error(ErrorKind::NotFound, "there is no trust data");
+        let none = place.error(ErrorKind::NotFound, "there is no trust data for");
         none.with_hint(to_initialise(&place.gun)).with_source(error)
     })?;
     let root = Root::verify(&file, &place.gun, now);
@@ -397,7 +394,7 @@ async fn read_delegations(
             continue;
         };
         if known.len() == MOST_DELEGATIONS {
-            let what = format!("there are more than {MOST_DELEGATIONS} delegations");
+            let what = format!("there are more than {MOST_DELEGATIONS} delegations in");
             return Err(wire.place().error(ErrorKind::TooLarge, &what));
         }
         if known.contains_key(&role) {

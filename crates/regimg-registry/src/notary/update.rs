@@ -63,7 +63,7 @@ impl Update {
 pub(super) fn check_name(place: &Place, name: &str) -> Result<(), Error> {
     if name.is_empty() || name.chars().any(char::is_control) {
         let name = envelope::clean(name);
-        let what = format!("{name:?} cannot be a name in the trust data");
+        let what = format!("{name:?} cannot be a name in the trust data of");
         return Err(place.error(ErrorKind::Configuration, &what));
     }
     Ok(())
@@ -72,7 +72,7 @@ pub(super) fn check_name(place: &Place, name: &str) -> Result<(), Error> {
 fn meta(place: &Place, target: &Target) -> Result<Meta, Error> {
     check_name(place, &target.name)?;
     let refused = |why: &str| {
-        let what = format!("{:?} cannot be signed in the trust data", target.name);
+        let what = format!("{:?} cannot be signed in the trust data of", target.name);
         let error = place.error(ErrorKind::Configuration, &what);
         error.with_hint(why)
     };

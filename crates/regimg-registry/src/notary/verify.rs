@@ -130,8 +130,10 @@ impl Signers {
         self.threshold
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.keys.keys().map(String::as_str)
+    /// Returns the canonical IDs, by which people know the keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let keys = self.keys.values();
+        keys.filter_map(|key| Some(key.bare()?.id()))
     }
 
     /// Returns the name that the key with this canonical ID has here.
@@ -247,5 +249,231 @@ impl Meta {
             return Err(Flaw::Hash("sha512"));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::{Snapshot, Targets, Timestamp};
+    use super::*;
+
+    macro_rules! vector {
+        ($name:literal) => {
+            include_bytes!(concat!("../../tests/vectors/notary/", $name)).as_slice()
+        };
+    }
+
+    /// The files of one repository, as a real server handed them out.
+    struct Vectors {
+        gun: &'static str,
+        root: &'static [u8],
+        timestamp: &'static [u8],
+        snapshot: &'static [u8],
+        targets: &'static [u8],
+        delegations: &'static [(&'static str, &'static [u8])],
+    }
+
+    /// From a server with keys of ECDSA, and with delegations to a certificate; and from one with
+    /// keys of Ed25519.
+    const VECTORS: [Vectors; 2] = [
+        Vectors {
+            gun: "127.0.0.1:5000/lab/deleg",
+            root: vector!("ecdsa-delegations/root.json"),
+            timestamp: vector!("ecdsa-delegations/timestamp.json"),
+            snapshot: vector!("ecdsa-delegations/snapshot.json"),
+            targets: vector!("ecdsa-delegations/targets.json"),
+            delegations: &[
+                (
+                    "targets/releases",
+                    vector!("ecdsa-delegations/targets/releases.json"),
+                ),
+                (
+                    "targets/jertel",
+                    vector!("ecdsa-delegations/targets/jertel.json"),
+                ),
+            ],
+        },
+        Vectors {
+            gun: "127.0.0.1:5000/lab/var-ok",
+            root: vector!("ed25519/root.json"),
+            timestamp: vector!("ed25519/timestamp.json"),
+            snapshot: vector!("ed25519/snapshot.json"),
+            targets: vector!("ed25519/targets.json"),
+            delegations: &[],
+        },
+    ];
+
+    fn at(when: &str) -> Moment {
+        Moment::parse(when).unwrap()
+    }
+
+    fn now() -> Moment {
+        at("2026-11-24T12:00:00Z")
+    }
+
+    impl Vectors {
+        fn root(&self) -> Root {
+            Root::verify(self.root, self.gun, now()).unwrap()
+        }
+
+        /// Whose signatures a file needs that is not the root.
+        fn signers(&self, role: &str) -> Signers {
+            let root = self.root();
+            if !role.contains('/') {
+                return root.signers(role).unwrap();
+            }
+            let signers = root.signers("targets").unwrap();
+            let targets: Targets = signers.verify(self.targets, now()).unwrap().document;
+            let roles = targets.delegations.roles.unwrap();
+            let found = roles.iter().find(|child| child.name == role).unwrap();
+            Signers::new(&found.keyring(), &targets.delegations.keys.unwrap())
+        }
+
+        fn files(&self) -> Vec<(&str, &[u8])> {
+            let base = [
+                ("root", self.root),
+                ("timestamp", self.timestamp),
+                ("snapshot", self.snapshot),
+                ("targets", self.targets),
+            ];
+            let delegations = self.delegations.iter().copied();
+            base.into_iter().chain(delegations).collect()
+        }
+
+        /// Makes what says whether a file of this name is good.
+        fn judge(&self, name: &str) -> Box<dyn Fn(&[u8]) -> Result<(), Flaw>> {
+            fn fresh<T: Document>(signers: Signers) -> Box<dyn Fn(&[u8]) -> Result<(), Flaw>> {
+                Box::new(move |file| signers.verify::<T>(file, now())?.fresh().map(drop))
+            }
+            let gun = self.gun;
+            match name {
+                "root" => Box::new(move |file| Root::verify(file, gun, now()).map(drop)),
+                "timestamp" => fresh::<Timestamp>(self.signers(name)),
+                "snapshot" => fresh::<Snapshot>(self.signers(name)),
+                name => fresh::<Targets>(self.signers(name)),
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_real_servers_are_good() {
+        for vectors in VECTORS {
+            for (name, file) in vectors.files() {
+                assert_eq!(vectors.judge(name)(file), Ok(()), "{name}");
+            }
+            let signers = vectors.signers("snapshot");
+            let snapshot: Snapshot = signers.verify(vectors.snapshot, now()).unwrap().document;
+            for (name, file) in vectors.files() {
+                if !matches!(name, "timestamp" | "snapshot") {
+                    assert_eq!(snapshot.meta[name].check(file), Ok(()), "{name}");
+                }
+            }
+            let signers = vectors.signers("timestamp");
+            let timestamp: Timestamp = signers.verify(vectors.timestamp, now()).unwrap().document;
+            let meta = &timestamp.meta["snapshot"];
+            assert_eq!(meta.check(vectors.snapshot), Ok(()));
+            let mut file = vectors.snapshot.to_vec();
+            file[9] ^= 1;
+            assert_eq!(meta.check(&file), Err(Flaw::Hash("sha256")));
+            file.push(b' ');
+            assert!(matches!(meta.check(&file), Err(Flaw::Length { .. })));
+        }
+    }
+
+    #[test]
+    fn files_of_real_servers_are_written_as_they_are_read() {
+        fn check<T: Document>(file: &[u8]) {
+            let signed = document::read::<T>(file).unwrap();
+            let written = document::write(&signed.canonical, &signed.signatures).unwrap();
+            assert_eq!(written, file);
+        }
+        for vectors in VECTORS {
+            check::<Root>(vectors.root);
+            check::<Timestamp>(vectors.timestamp);
+            check::<Snapshot>(vectors.snapshot);
+            check::<Targets>(vectors.targets);
+            let delegations = vectors.delegations.iter();
+            delegations.for_each(|(_, file)| check::<Targets>(file));
+        }
+    }
+
+    /// Five bits of the eight: the sixth changes the case of a letter, which a method may.
+    #[test]
+    fn one_changed_bit_anywhere_is_noticed() {
+        for vectors in VECTORS {
+            for (name, file) in vectors.files() {
+                let judge = vectors.judge(name);
+                for position in 0..file.len() {
+                    let mut file = file.to_vec();
+                    file[position] ^= 1 << (position % 5);
+                    assert!(judge(&file).is_err(), "a bit of byte {position} of {name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn files_end_when_they_say() {
+        let [vectors, _] = &VECTORS;
+        let signers = vectors.signers("timestamp");
+        for (when, is_fresh) in [
+            ("2026-12-07T12:00:00Z", true),
+            ("2026-12-08T12:00:00Z", false),
+        ] {
+            let verified = signers.verify::<Timestamp>(vectors.timestamp, at(when));
+            assert_eq!(verified.unwrap().fresh().is_ok(), is_fresh, "{when}");
+        }
+    }
+
+    #[test]
+    fn documents_of_another_kind_or_name_are_refused() {
+        let [vectors, other] = &VECTORS;
+        // The same fields, and another word for what they are.
+        let outcome = vectors
+            .signers("timestamp")
+            .verify::<Snapshot>(vectors.timestamp, now());
+        assert_eq!(outcome.err(), Some(Flaw::Kind("Snapshot")));
+        for (gun, when, wanted) in [
+            (other.gun, now(), "made out to \"127.0.0.1:5000/lab/deleg\""),
+            (
+                vectors.gun,
+                at("2026-11-01T00:00:00Z"),
+                "is valid from 2026",
+            ),
+            (vectors.gun, at("2037-11-01T00:00:00Z"), "expired at 2036"),
+        ] {
+            let outcome = Root::verify(vectors.root, gun, when).unwrap_err();
+            let told = outcome.to_string();
+            let start = "has 0 good signatures by keys of its role, and needs 1; the certificate ";
+            assert!(told.starts_with(start) && told.contains(wanted), "{told}");
+        }
+    }
+
+    #[test]
+    fn one_signature_counts_once_and_none_is_never_enough() {
+        let [vectors, _] = &VECTORS;
+        let mut signers = vectors.signers("targets");
+        let mut signed: Signed<Targets> = document::read(vectors.targets).unwrap();
+        let unsigned = |wanted, found| {
+            let refused = Vec::new();
+            Err(Flaw::Unsigned {
+                wanted,
+                found,
+                refused,
+            })
+        };
+        signers.threshold = 2;
+        signed.signatures.push(signed.signatures[0].clone());
+        assert_eq!(signers.count(&signed), unsigned(2, 1));
+        // A stranger's signature is not looked at, but a key under a wrong name is an error.
+        let nobody = "0".repeat(64);
+        signed.signatures[1].keyid.clone_from(&nobody);
+        assert_eq!(signers.count(&signed), unsigned(2, 1));
+        let key = signers.keys.values().next().unwrap().clone();
+        signers.keys.insert(nobody.clone(), key);
+        assert_eq!(signers.count(&signed), Err(Flaw::Misnamed(nobody)));
+        signers.threshold = 0;
+        signed.signatures.clear();
+        assert_eq!(signers.count(&signed), unsigned(1, 0));
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Wire<'a> {
             .read(&call, &[StatusCode::OK], limit)
             .await;
         let answer = answer.map_err(|error| {
-            let what = format!("cannot read the file {file}");
+            let what = format!("cannot read the file {file} of");
             self.place()
                 .failed(&what, error.without(self.key.secrets()))
         })?;
@@ -80,7 +80,7 @@ impl<'a> Wire<'a> {
         let sent = self.notary.session.request(&call, &answered).await;
         let told = |error: Error| {
             let error = error.without(self.key.secrets());
-            self.place().failed("cannot send the signatures", error)
+            self.place().failed("cannot send the signatures of", error)
         };
         let response = sent.map_err(told)?;
         if response.status() == StatusCode::OK {
@@ -98,7 +98,7 @@ impl<'a> Wire<'a> {
     async fn request(&self, method: Method, file: &str) -> Result<Outgoing<'static>, Error> {
         let mut url = self.notary.session.base().await.map_err(|error| {
             let error = error.without(self.key.secrets());
-            self.place().failed("cannot reach the trust data", error)
+            self.place().failed("cannot reach the trust data of", error)
         })?;
         url.set_path(&path(&self.place().gun, file));
         let mut request = self.notary.session.transport().outgoing(method, url);
