@@ -155,34 +155,33 @@ fn delegations_are_signed() {
     }
 }
 
+/// Go writes `<`, `>`, `&` and two kinds of line ends as escapes, outside of what is signed.
 #[test]
-fn names_that_go_wants_escaped_survive() {
+fn what_others_have_put_there_survives() {
     let Some(real) = Real::start(&NotarySettings::default()) else {
         return;
     };
     let (name, key) = (real.name(), Key::new());
     real.owner.initialize(&name, true);
-    // Targets whose file holds what Go escapes: the paths of a delegation to somebody else's key.
+    let directory = tempfile::tempdir().unwrap();
+    let custom = directory.path().join("custom.json");
+    std::fs::write(&custom, "{\"b\":[1,\"<&>\u{2028}\u{e9}\\n\"],\"a\":null}").unwrap();
+    let (hash, custom) = ("0".repeat(64), custom.display().to_string());
+    real.owner.call(&[
+        "addhash", "-p", &name, "own", "7", "--sha256", &hash, "--custom", &custom,
+    ]);
+    put(&real.source_of("targets"), &json!({})).answer();
+    let own = ["own", &hash, "7", "targets"].map(str::to_owned);
+    assert_eq!(real.listed(), [real.line("1.0", "targets"), own.clone()]);
+    // Nor is there anything wrong with such names of a delegation to others.
     real.owner
         .delegate(&name, "targets/odd", &Key::new(), &["<&>", "\u{2028}"]);
     real.owner.delegate(&name, "targets/releases", &key, &[]);
-    put(&real.source(&key), &json!({})).answer();
-    assert_eq!(real.listed(), [real.line("1.0", "targets/releases")]);
-    // And with the file itself signed anew, by the owner's key, once nothing is delegated.
-    real.owner
-        .call(&["delegation", "remove", "-p", &name, "targets/odd", "-y"]);
-    real.owner.call(&[
-        "delegation",
-        "remove",
-        "-p",
-        &name,
-        "targets/releases",
-        "-y",
-    ]);
-    let mut source = real.source_of("targets");
+    let mut source = real.source(&key);
     source["tag"] = json!("2.0");
     put(&source, &json!({})).answer();
-    assert_eq!(real.listed(), [real.line("2.0", "targets")]);
+    let releases = real.line("2.0", "targets/releases");
+    assert_eq!(real.listed(), [real.line("1.0", "targets"), releases, own]);
 }
 
 #[test]
@@ -317,9 +316,10 @@ fn a_server_behind_a_token_service_and_one_that_wants_certificates() {
     );
     source["content_trust"]["tls_cert"] = json!(client.certificate_pem());
     source["content_trust"]["tls_key"] = json!(client.key_pem());
+    source["content_trust"]["username"] = json!("signer");
+    source["content_trust"]["password"] = json!("hunter3-hunter3");
     put(&source, &json!({})).failure();
     assert!(registry.tags("app").is_empty());
-    source["content_trust"]["username"] = json!("signer");
     source["content_trust"]["password"] = json!("hunter2-hunter2");
     tokens.clear_requests();
     put(&source, &json!({})).answer();
