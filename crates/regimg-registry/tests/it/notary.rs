@@ -44,7 +44,7 @@ impl Drop for World {
 impl World {
     /// The key's owner signs targets with it.
     fn new() -> Self {
-        Self::owned(|owner, key| owner.targets(key))
+        Self::owned(Owner::targets)
     }
 
     fn owned(with: impl FnOnce(Owner, &Key) -> Owner) -> Self {
@@ -314,7 +314,7 @@ async fn repositories_without_trust_data_are_an_error() {
 
 #[tokio::test]
 async fn a_snapshot_key_at_home_is_explained() {
-    let world = World::owned(|owner, key| owner.targets(key).keeping_the_snapshot_key());
+    let world = World::owned(Owner::targets.keeping_the_snapshot_key());
     let (error, told) = world.failure().await;
     assert_eq!(error.kind(), ErrorKind::Rejected);
     let advice = format!("notary key rotate {GUN} snapshot -r");
@@ -491,14 +491,14 @@ async fn an_expired_delegation_is_signed_again_with_what_it_holds() {
 #[tokio::test]
 async fn what_is_out_of_date_or_made_out_to_another_is_not_believed() {
     for role in ["root", "timestamp", "snapshot", "targets"] {
-        let world = World::owned(|owner, key| owner.targets(key).expired(role));
+        let world = World::owned(Owner::targets.expired(role));
         let (error, told) = world.failure().await;
         assert_eq!(error.kind(), ErrorKind::Digest, "{told}");
         says(&told, &[role, "expired at 2020", GUN, &world.server.host()]);
         assert_eq!(world.server.count("GET", &format!("{TUF}root.json")), 2);
         assert_eq!(world.posts(), 0);
     }
-    let world = World::owned(|owner, key| owner.targets(key).certified_for("other"));
+    let world = World::owned(Owner::targets.certified_for("other"));
     says(
         &world.failure().await.1,
         &["root.json", "made out to \"other\""],
@@ -834,7 +834,7 @@ async fn there_is_a_deadline() {
     world
         .server
         .fault(Match::get("*root.json"), Fault::stall_at(0));
-    config.timeouts.idle = Duration::from_secs(60);
+    config.timeouts.idle = Duration::from_mins(1);
     let notary = world.notary_with(&config, Credential::Anonymous);
     let error = notary
         .open(&world.signing_key(), &["1.0"])
