@@ -94,3 +94,68 @@ fn parsed(der: &[u8]) -> Option<X509Certificate<'_>> {
     let (rest, certificate) = x509_parser::parse_x509_certificate(der).ok()?;
     rest.is_empty().then_some(certificate)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! vector {
+        ($name:literal) => {
+            include_str!(concat!("../../tests/vectors/notary/root-", $name, ".crt"))
+        };
+    }
+
+    const GUN: &str = "registry.example.com/team/app";
+
+    #[track_caller]
+    fn check(pem: &str, gun: &str, now: &str, wanted: Option<&str>) {
+        let now = Moment::parse(now).unwrap();
+        let refused = check_root(pem.as_bytes(), gun, now).err();
+        let is_it = match wanted {
+            None => refused.is_none(),
+            Some(wanted) => refused.as_ref().is_some_and(|why| why.contains(wanted)),
+        };
+        assert!(is_it, "{refused:?} is not {wanted:?}");
+    }
+
+    #[test]
+    fn roots_are_vouched_for_by_good_certificates() {
+        const NOW: &str = "2027-01-01T00:00:00Z";
+        let (good, ca) = (vector!("good"), vector!("ca"));
+        check(good, GUN, NOW, None);
+        check(vector!("rsa2048"), GUN, NOW, None);
+        check(&format!("{good}{ca}{ca}"), GUN, NOW, None);
+        let wanted = Some("not exactly one");
+        check(ca, GUN, NOW, wanted);
+        check(&format!("{ca}{good}"), GUN, NOW, wanted);
+        check(&format!("{good}{}", vector!("other")), GUN, NOW, wanted);
+        check(vector!("sha1"), GUN, NOW, Some("SHA-1"));
+        check(vector!("rsa1024"), GUN, NOW, Some("2048 bits"));
+        check(
+            good,
+            "registry.example.com/team/ap",
+            NOW,
+            Some("made out to"),
+        );
+        check("", GUN, NOW, Some("none that can be read"));
+        check(
+            &good.replace("MIIB", "MIIC"),
+            GUN,
+            NOW,
+            Some("none that can be read"),
+        );
+        check(good, GUN, "2090-01-01T00:00:00Z", Some("expired at 2081-"));
+        check(
+            good,
+            GUN,
+            "2026-11-01T00:00:00Z",
+            Some("valid from 2026-11-"),
+        );
+    }
+
+    #[test]
+    fn stars_stand_for_the_rest_of_a_name() {
+        assert!(names("a/b", "a/b") && names("a/*", "a/b") && names("*", "a/b"));
+        assert!(!names("a/b", "a/bc") && !names("a/b*c", "a/b") && !names("b/*", "a/b"));
+    }
+}

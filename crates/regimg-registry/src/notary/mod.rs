@@ -25,6 +25,9 @@ mod moment;
 mod place;
 mod public;
 
+#[cfg(feature = "__fuzzing")]
+pub(crate) mod fuzzing;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -311,6 +311,9 @@ mod tests {
         at("2026-11-24T12:00:00Z")
     }
 
+    /// Says whether a file is good.
+    type Judge = Box<dyn Fn(&[u8]) -> Result<(), Flaw>>;
+
     impl Vectors {
         fn root(&self) -> Root {
             Root::verify(self.root, self.gun, now()).unwrap()
@@ -341,8 +344,8 @@ mod tests {
         }
 
         /// Makes what says whether a file of this name is good.
-        fn judge(&self, name: &str) -> Box<dyn Fn(&[u8]) -> Result<(), Flaw>> {
-            fn fresh<T: Document>(signers: Signers) -> Box<dyn Fn(&[u8]) -> Result<(), Flaw>> {
+        fn judge(&self, name: &str) -> Judge {
+            fn fresh<T: Document>(signers: Signers) -> Judge {
                 Box::new(move |file| signers.verify::<T>(file, now())?.fresh().map(drop))
             }
             let gun = self.gun;
