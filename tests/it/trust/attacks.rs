@@ -27,7 +27,7 @@ fn refused(case: &str, set_up: impl FnOnce(&Stage)) {
 fn documents_that_are_over_are_refused() {
     for role in ["root", "timestamp", "snapshot", "targets"] {
         refused(role, |stage| {
-            stage.notary.entrust(&stage.owner().expired(role))
+            stage.notary.entrust(&stage.owner().expired(role));
         });
     }
 }
@@ -110,7 +110,7 @@ fn an_old_timestamp_gets_nothing_signed() {
 fn files_without_end_are_not_read_to_their_end() {
     for file in ["root.json", "timestamp.json", "snapshot.*", "targets.*"] {
         refused(file, |stage| {
-            stage.notary.fault(rule(file), Fault::endless())
+            stage.notary.fault(rule(file), Fault::endless());
         });
         refused(file, |stage| {
             stage.notary.fault(rule(file), Fault::extend(200 << 20));

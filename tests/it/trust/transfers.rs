@@ -11,48 +11,26 @@ const UPDATES: &str = "/v2/*/_trust/tuf/";
 
 #[test]
 fn what_fails_in_passing_is_tried_again() {
-    let cases: [(&str, fn() -> Match, Fault); 9] = [
-        ("greeting", || Match::get("/v2/"), Fault::status(503)),
-        ("root", || Match::get("/v2/*/root.json"), Fault::reset()),
-        (
-            "timestamp",
-            || Match::get("/v2/*/timestamp.json"),
-            Fault::cut_at(20),
-        ),
-        (
-            "snapshot",
-            || Match::get("/v2/*/snapshot.*"),
-            Fault::status(500),
-        ),
-        (
-            "targets",
-            || Match::get("/v2/*/targets.*"),
-            Fault::status(429),
-        ),
-        (
-            "update refused",
-            || Match::post(UPDATES),
-            Fault::status(503),
-        ),
-        (
-            "update cut",
-            || Match::post(UPDATES),
-            Fault::end_request_at(100, Ending::Reset),
-        ),
-        ("update unheard", || Match::post(UPDATES), Fault::close()),
-        // The server has taken it, and the answer is lost.
-        (
-            "answer cut",
-            || Match::post(UPDATES),
-            Fault::answer()
-                .without_header("content-length")
-                .and(Fault::cut_at(0)),
-        ),
+    let document = |name: &str| Match::get(&format!("/v2/*/_trust/tuf/{name}"));
+    let update = || Match::post(UPDATES);
+    let cases = [
+        (Match::get("/v2/"), Fault::status(503)),
+        (document("root.json"), Fault::reset()),
+        (document("timestamp.json"), Fault::cut_at(20)),
+        (document("snapshot.*"), Fault::status(500)),
+        (document("targets.*"), Fault::status(429)),
+        (update(), Fault::status(503)),
+        (update(), Fault::close()),
+        (update(), Fault::end_request_at(100, Ending::Reset)),
+        (update(), Fault::end_request_at(100, Ending::GoAway(0))),
+        // The server has taken it, and that is not what arrives.
+        (update(), Fault::answer().as_status(502)),
     ];
-    for (case, rule, fault) in cases {
+    for (rule, fault) in cases {
+        let case = format!("{rule:?} {fault:?}");
         let stage = Stage::new();
         stage.notary.entrust(&stage.owner());
-        stage.notary.fault(rule().once(), fault);
+        stage.notary.fault(rule.once(), fault);
         let outcome = stage.put();
         assert_eq!(outcome.code, 0, "{case}: {outcome:#?}");
         let trusted = stage.trusted();
@@ -61,6 +39,8 @@ fn what_fails_in_passing_is_tried_again() {
             target(&stage.registry, "1.0"),
             "{case}"
         );
+        let said = "] signed 1.0 as targets at";
+        assert!(outcome.stderr.contains(said), "{case}: {outcome:#?}");
         // The image is not pushed again.
         assert_eq!(
             stage.registry.count("PUT", "/v2/app/manifests/1.0"),
