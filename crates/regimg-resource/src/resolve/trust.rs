@@ -217,9 +217,9 @@ mod tests {
             "registry.example:5000/a/b at https://registry.example:5000",
         );
         check(
-            "registry.example/a",
+            "registry.example/ab",
             "https://notary.docker.io",
-            "registry.example/a at https://notary.docker.io",
+            "registry.example/ab at https://notary.docker.io",
         );
     }
 
