@@ -18,8 +18,9 @@ pub(crate) fn document(file: &[u8]) -> Vec<&'static str> {
 
 fn kind<T: Document>(file: &[u8]) -> Option<&'static str> {
     let read = document::read::<T>(file).ok()?;
-    let written = document::write(&read.canonical, &read.signatures);
-    let written = written.expect("what was read can be written");
+    // Signatures of others are never written, and may hold what cannot be.
+    let written = document::write(&read.canonical, &[]);
+    let written = written.expect("no signatures can be written");
     let again = document::read::<T>(&written).expect("what was written can be read");
     assert_eq!(again.canonical, read.canonical);
     let canonical = canonical::to_vec(&again.document);

@@ -48,6 +48,41 @@ use crate::{Config, CredentialSource, Error, PlainHttp, ServerCertificates};
 /// Its trust data is what `docker trust`, `docker pull` with `DOCKER_CONTENT_TRUST=1` and the
 /// `notary` command read. Nothing here makes or rotates keys, or begins the trust data of a
 /// repository: that takes the root key, which belongs on nobody's build machine.
+///
+/// ```
+/// use regimg_core::{Digest, Secret};
+/// use regimg_registry::{Config, Credential, Notary, NotaryConfig, SigningKey, Target};
+///
+/// # use regimg_tests::notary::{Key, Owner};
+/// # use regimg_tests::registry::{Origin, Registry};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(example())
+/// # }
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (registry, key) = (Registry::builder().tls().start(), Key::new());
+/// # registry.entrust(&Owner::new("registry.example.com/app").targets(&key));
+/// # let (server, file) = (registry.url(Origin::Registry), key.encrypted_pem("passphrase"));
+/// # let mut config = Config::default();
+/// # config.ca_certs = vec![registry.ca_pem().to_owned()];
+/// // What `notary` keeps as `<id>.key`.
+/// let key = SigningKey::from_pem(&Secret::new(file), &Secret::new("passphrase"))?;
+/// // For example "https://notary.example.com".
+/// let notary = NotaryConfig::new(server, "registry.example.com/app");
+/// let notary = Notary::new(config, notary, Credential::Anonymous)?;
+///
+/// let signer = notary.open(&key, &["1.2"]).await?;
+/// // Here the image is pushed; whatever would keep it from being signed is known before.
+/// let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+/// let target = Target {
+///     name: "1.2".to_owned(),
+///     digest: Digest::parse(digest)?,
+///     length: 528,
+/// };
+/// let published = signer.publish(&[target]).await?;
+/// assert_eq!(published.roles, ["targets"]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Notary {
     config: NotaryConfig,
     place: Place,

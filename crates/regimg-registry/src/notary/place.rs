@@ -30,7 +30,8 @@ impl Place {
 
     /// Says what a request was for, and keeps what else is known.
     pub(super) fn failed(&self, what: &str, cause: Error) -> Error {
-        let error = self.error(cause.kind(), what);
+        let codes: Vec<String> = cause.codes().map(str::to_owned).collect();
+        let error = self.error(cause.kind(), what).with_codes(codes);
         let error = error.with_attempts(cause.attempts());
         let error = match cause.hint() {
             Some(hint) => error.with_hint(hint),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tracing::debug;
 
 use super::SigningKey;
@@ -24,6 +25,9 @@ const TIMESTAMP_LIMIT: u64 = 1 << 20;
 
 /// Delegations of one repository that are looked at.
 const MOST_DELEGATIONS: usize = 1000;
+
+/// Bytes that all of them have together.
+const DELEGATIONS_LIMIT: usize = 32 << 20;
 
 /// Bytes of a role's name, of which a server keeps no more.
 const LONGEST_ROLE: usize = 255;
@@ -80,17 +84,21 @@ impl Trust {
     /// Reads and verifies everything; once more from the beginning if the files do not fit
     /// together, since somebody may be publishing at this moment.
     pub(super) async fn load(wire: &Wire<'_>, now: Moment) -> Result<Self, Error> {
-        match Self::load_once(wire, now).await {
+        match Self::beneath(wire, read_root(wire, now).await?, now).await {
             Err(error) if is_worth_another_look(&error) => {
                 debug!("trust data does not fit together, reading it again: {error}");
-                Self::load_once(wire, now).await
+                Self::beneath(wire, read_root(wire, now).await?, now).await
             }
             loaded => loaded,
         }
     }
 
-    async fn load_once(wire: &Wire<'_>, now: Moment) -> Result<Self, Error> {
-        let (file, root) = read_root(wire, now).await?;
+    /// Reads everything that the keys of a root have signed.
+    async fn beneath(
+        wire: &Wire<'_>,
+        (file, root): (Bytes, Root),
+        now: Moment,
+    ) -> Result<Self, Error> {
         let timestamp = read_timestamp(wire, &root, "timestamp.json", now).await?;
         let snapshot = read_snapshot(wire, &root, &timestamp, now).await?;
         let place = wire.place();
@@ -99,9 +107,8 @@ impl Trust {
         meta.check(&file)
             .map_err(|flaw| flawed("root.json", flaw))?;
         let meta = named(&snapshot, TARGETS).map_err(|flaw| flawed("snapshot", flaw))?;
-        let signers = root
-            .signers(TARGETS)
-            .map_err(|flaw| flawed("root.json", flaw))?;
+        let signers = root.signers(TARGETS);
+        let signers = signers.map_err(|flaw| flawed("root.json", flaw))?;
         let targets = read_hashed::<Targets>(wire, TARGETS, meta, &signers, now).await?;
         let targets = targets.fresh().map_err(|flaw| flawed(TARGETS, flaw))?;
         let delegations = read_delegations(wire, &snapshot, &targets, now).await?;
@@ -281,18 +288,17 @@ impl Trust {
 
 /// Says whether a failure may be that of files of two different times.
 fn is_worth_another_look(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Digest | ErrorKind::Protocol | ErrorKind::TooLarge => true,
-        ErrorKind::NotFound => error.hint().is_none(),
-        _ => false,
-    }
+    matches!(
+        error.kind(),
+        ErrorKind::Digest | ErrorKind::Protocol | ErrorKind::TooLarge | ErrorKind::NotFound
+    )
 }
 
 fn flawed(place: &Place, name: &str, flaw: &Flaw) -> Error {
     place.flawed(&envelope::clean(name), flaw.kind(), flaw)
 }
 
-async fn read_root(wire: &Wire<'_>, now: Moment) -> Result<(bytes::Bytes, Root), Error> {
+async fn read_root(wire: &Wire<'_>, now: Moment) -> Result<(Bytes, Root), Error> {
     let place = wire.place();
     let file = wire.get("root.json", FILE_LIMIT).await;
     let file = file.map_err(|error| {
@@ -300,7 +306,12 @@ async fn read_root(wire: &Wire<'_>, now: Moment) -> Result<(bytes::Bytes, Root),
             return error;
         }
         let none = place.error(ErrorKind::NotFound, "there is no trust data for");
-        none.with_hint(to_initialise(&place.gun)).with_source(error)
+        let hint = if error.codes().any(|code| code == "METADATA_NOT_FOUND") {
+            to_initialise(&place.gun)
+        } else {
+            format!("{} may be no notary server", place.host)
+        };
+        none.with_hint(hint).with_source(error)
     })?;
     let root = Root::verify(&file, &place.gun, now);
     let root = root.map_err(|flaw| flawed(place, "root.json", &flaw))?;
@@ -346,11 +357,7 @@ fn named<'a>(snapshot: &'a Snapshot, role: &str) -> Result<&'a Meta, Flaw> {
 }
 
 /// Reads the file that something else vouches for, by the name that its hash gives it.
-pub(super) async fn read_bytes(
-    wire: &Wire<'_>,
-    role: &str,
-    meta: &Meta,
-) -> Result<bytes::Bytes, Error> {
+pub(super) async fn read_bytes(wire: &Wire<'_>, role: &str, meta: &Meta) -> Result<Bytes, Error> {
     let place = wire.place();
     let hash = meta.hash("sha256").ok_or(Flaw::Hash("sha256"));
     let hash = hash.map_err(|flaw| flawed(place, role, &flaw))?;
@@ -387,20 +394,23 @@ async fn read_delegations(
     targets: &Targets,
     now: Moment,
 ) -> Result<BTreeMap<String, Known>, Error> {
-    let mut known = BTreeMap::new();
+    let (mut known, mut length) = (BTreeMap::new(), 0);
     let mut waiting = children(wire.place(), TARGETS, targets)?;
     while let Some((role, signers)) = waiting.pop() {
         let Some(meta) = snapshot.meta.get(&role) else {
             continue;
         };
-        if known.len() == MOST_DELEGATIONS {
-            let what = format!("there are more than {MOST_DELEGATIONS} delegations in");
-            return Err(wire.place().error(ErrorKind::TooLarge, &what));
-        }
         if known.contains_key(&role) {
             continue;
         }
         let bytes = read_bytes(wire, &role, meta).await?;
+        length += bytes.len();
+        if known.len() == MOST_DELEGATIONS || length > DELEGATIONS_LIMIT {
+            let what = format!(
+                "there are more than {MOST_DELEGATIONS} delegations or {DELEGATIONS_LIMIT} bytes of them in"
+            );
+            return Err(wire.place().error(ErrorKind::TooLarge, &what));
+        }
         let state = match signers.verify::<Targets>(&bytes, now) {
             Ok(verified) if verified.expired.is_none() => {
                 waiting.extend(children(wire.place(), &role, &verified.document)?);

@@ -139,7 +139,9 @@ impl Signers {
     /// Returns the name that the key with this canonical ID has here.
     pub(super) fn find(&self, canonical: &str) -> Option<&str> {
         let is_it = |key: &Key| key.bare().is_some_and(|key| key.id() == canonical);
-        let found = self.keys.iter().find(|(_, key)| is_it(key));
+        let mut keys = self.keys.iter();
+        // A signature under another name than the key's own counts for nobody.
+        let found = keys.find(|(id, key)| is_it(key) && key.id() == **id);
         found.map(|(id, _)| id.as_str())
     }
 
