@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::auth::{Auth, Scheme};
+use super::auth::{Auth, Greeting, Scheme};
 use super::lock;
 use super::reply::Reply;
 use super::route::Route;
@@ -87,7 +87,7 @@ pub(super) fn authorize(
     head: &http::request::Parts,
 ) -> Result<(), Box<Reply>> {
     let route = Route::parse(head.uri.path());
-    if auth.open_ping && route == Route::Ping {
+    if auth.greeting == Greeting::Open && route == Route::Ping {
         return Ok(());
     }
     let needed = needed(route, &head.method);
@@ -152,7 +152,9 @@ fn needed(route: Route<'_>, method: &http::Method) -> Vec<Grant> {
 fn challenge(auth: &Auth, realm: &str, needed: &[Grant], error: &str) -> Reply {
     let mut reply = Reply::fault(StatusCode::UNAUTHORIZED);
     let scope = match scope_text(needed) {
-        none if none.is_empty() && auth.catalog_greeting => "registry:catalog:*".to_owned(),
+        none if none.is_empty() && auth.greeting == Greeting::Catalog => {
+            "registry:catalog:*".to_owned()
+        }
         scope => scope,
     };
     let mut lines = auth.challenges.clone();

@@ -18,7 +18,7 @@ pub struct Auth {
     pub(super) scheme: Scheme,
     pub(super) accounts: Vec<Account>,
     pub(super) anonymous_pull: bool,
-    pub(super) open_ping: bool,
+    pub(super) greeting: Greeting,
     pub(super) challenges: Vec<String>,
     pub(super) realm: Realm,
     pub(super) expires_in: Option<u64>,
@@ -28,7 +28,6 @@ pub struct Auth {
     pub(super) fixed_token: Option<String>,
     pub(super) signer: Option<Signer>,
     pub(super) first_scope_only: bool,
-    pub(super) catalog_greeting: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +35,17 @@ pub(super) enum Scheme {
     None,
     Basic,
     Bearer,
+}
+
+/// What `/v2/` itself wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// Any login.
+    Closed,
+    /// Nothing.
+    Open,
+    /// One for the catalog, as it says.
+    Catalog,
 }
 
 #[derive(Clone, Debug)]
@@ -76,7 +86,7 @@ impl Auth {
             scheme: Scheme::None,
             accounts: Vec::new(),
             anonymous_pull: false,
-            open_ping: false,
+            greeting: Greeting::Closed,
             challenges: Vec::new(),
             realm: Realm::Same,
             expires_in: Some(300),
@@ -86,7 +96,6 @@ impl Auth {
             fixed_token: None,
             signer: None,
             first_scope_only: false,
-            catalog_greeting: false,
         }
     }
 
@@ -138,7 +147,7 @@ impl Auth {
     /// Answers 200 to `/v2/` without authentication, as Nexus and Artifactory do, and 401 to the rest.
     #[must_use]
     pub fn open_ping(mut self) -> Self {
-        self.open_ping = true;
+        self.greeting = Greeting::Open;
         self
     }
 
@@ -202,7 +211,7 @@ impl Auth {
     /// Names the scope of the catalog in the challenge to `/v2/`, as notary servers do.
     #[must_use]
     pub fn catalog_greeting(mut self) -> Self {
-        self.catalog_greeting = true;
+        self.greeting = Greeting::Catalog;
         self
     }
 

@@ -119,7 +119,7 @@ impl Origin {
     /// A certificate authority that is none, or an environment that says nonsense.
     pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
         let mut config = Config::default();
-        config.user_agent = USER_AGENT.to_owned();
+        config.user_agent = String::from(USER_AGENT);
         config.plain_http = self.plain_http;
         self.tls.apply(&mut config, self.repository.registry());
         config.proxy = settings.proxy.clone();

@@ -12,7 +12,7 @@ use crate::error::{Cause, During, Error};
 use crate::protocol::{ContentTrust, Source};
 
 use super::login::Login;
-use super::origin::Origin;
+use super::origin::{Origin, USER_AGENT};
 use super::tls::Tls;
 use super::{Settings, TEST_SILENCE, field};
 
@@ -168,7 +168,7 @@ fn config(
     settings: &Settings,
 ) -> Result<Config, Error> {
     let mut config = Config::default();
-    config.user_agent = super::origin::USER_AGENT.to_owned();
+    config.user_agent = String::from(USER_AGENT);
     Tls::of_notary(source, trust)?.apply(&mut config, origin.repository.registry());
     config.proxy = settings.proxy.clone();
     if let Some(interval) = settings.retry_interval {
@@ -217,9 +217,9 @@ mod tests {
             "registry.example:5000/a/b at https://registry.example:5000",
         );
         check(
-            "registry.example/a",
+            "registry.example/ab",
             "https://notary.docker.io",
-            "registry.example/a at https://notary.docker.io",
+            "registry.example/ab at https://notary.docker.io",
         );
     }
 
