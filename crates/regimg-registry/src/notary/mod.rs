@@ -9,6 +9,7 @@ mod config;
 mod key;
 mod signer;
 
+mod read;
 mod refusal;
 mod trust;
 mod update;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Error, ErrorKind};
+use super::verify::Flaw;
+use crate::{Error, ErrorKind, envelope};
 
 /// A repository at a notary server.
 #[derive(Clone, Debug)]
@@ -25,7 +26,13 @@ impl Place {
 
     /// Makes an error about one of its files.
     pub(super) fn flawed(&self, file: &str, kind: ErrorKind, how: impl fmt::Display) -> Error {
+        let file = envelope::clean(file);
         Error::new(kind, format!("the file {file} of {self} {how}"))
+    }
+
+    /// Makes an error of what is wrong with a file.
+    pub(super) fn judge<T>(&self, file: &str, found: Result<T, Flaw>) -> Result<T, Error> {
+        found.map_err(|flaw| self.flawed(file, flaw.kind(), flaw))
     }
 
     /// Says what a request was for, and keeps what else is known.

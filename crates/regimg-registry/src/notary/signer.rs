@@ -5,8 +5,9 @@ use tracing::debug;
 
 use super::document::Targets;
 use super::moment::Moment;
+use super::read;
 use super::refusal;
-use super::trust::{self, Trust};
+use super::trust::Trust;
 use super::update::Update;
 use super::wire::{Upload, Wire};
 use super::{Notary, SigningKey};
@@ -114,7 +115,7 @@ async fn read_back(wire: &Wire<'_>, before: &Trust, sent: &[Upload]) -> Result<(
                 .flawed(&upload.role, ErrorKind::Digest, "is not there");
             return Err(lost(wire, error));
         };
-        let bytes = trust::read_bytes(wire, &upload.role, meta).await;
+        let bytes = read::bytes(wire, &upload.role, meta).await;
         let bytes = bytes.map_err(|error| lost(wire, error))?;
         if bytes != upload.bytes {
             check_successor(before, upload, &bytes, now).map_err(|error| lost(wire, error))?;
@@ -127,7 +128,7 @@ async fn read_back(wire: &Wire<'_>, before: &Trust, sent: &[Upload]) -> Result<(
 fn check_successor(before: &Trust, upload: &Upload, file: &[u8], now: Moment) -> Result<(), Error> {
     let place = before.place();
     let found = before.signers(&upload.role)?.verify::<Targets>(file, now);
-    let found = found.map_err(|flaw| place.flawed(&upload.role, flaw.kind(), flaw))?;
+    let found = place.judge(&upload.role, found)?;
     if found.document.version <= upload.version {
         return Err(place.flawed(
             &upload.role,
