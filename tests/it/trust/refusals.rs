@@ -147,6 +147,20 @@ fn what_can_be_known_before_is_found_before() {
     }
 }
 
+/// Who may sign some of the tags does not begin with these.
+#[test]
+fn a_key_has_to_be_good_for_all_of_the_tags() {
+    let stage = Stage::new();
+    let owner = stage.owner().delegation("targets/a", &stage.key, &["1."]);
+    stage.notary.entrust(&owner);
+    let params = json!({"version": "1.0.1", "tags": ["nightly"]});
+    let message = stage.nothing_was_pushed(&put(&stage.source(), &params));
+    assert!(message.contains("may not sign \"nightly\""), "{message}");
+    let params = json!({"version": "1.0.1", "bump_aliases": true});
+    let message = stage.nothing_was_pushed(&put(&stage.source(), &params));
+    assert!(message.contains("may not sign \"latest\""), "{message}");
+}
+
 #[test]
 fn what_is_known_only_after_says_that_it_was_pushed() {
     let cases: [Case; 3] = [
