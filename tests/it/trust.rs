@@ -110,6 +110,18 @@ fn image() -> Image {
         .build()
 }
 
+/// Leaves an index of two images for a step to push.
+fn write_index(directory: &Path) -> Index {
+    let image = |platform| Image::builder().platform(platform).build();
+    let index = Index::builder()
+        .image(&image("linux/amd64"))
+        .image(&image("linux/arm64"))
+        .build();
+    let layout = OciLayout::new().entry(&index, None);
+    layout.write(directory.join("image")).unwrap();
+    index
+}
+
 fn put(source: &Value, params: &Value) -> Outcome {
     put_in(&[], source, params)
 }
@@ -223,14 +235,8 @@ fn delegations_sign_in_place_of_the_targets() {
 fn an_index_is_signed_and_not_one_of_its_images() {
     let stage = Stage::new();
     stage.notary.entrust(&stage.owner());
-    let image = |platform| Image::builder().platform(platform).build();
-    let index = Index::builder()
-        .image(&image("linux/amd64"))
-        .image(&image("linux/arm64"))
-        .build();
     let directory = tempfile::tempdir().unwrap();
-    let layout = OciLayout::new().entry(&index, None);
-    layout.write(directory.path().join("image")).unwrap();
+    let index = write_index(directory.path());
     put_from(directory.path(), &[], &stage.source(), &json!({})).answer();
     let (digest, _) = &stage.trusted()["targets"]["1.0"];
     assert_eq!(digest, index.digest().hex());

@@ -22,12 +22,15 @@ pub(crate) trait Keep {
 
     /// Hears of a directory that would have gone, had there not been something in it to keep.
     fn stays(&mut self, parent: Id, name: &[u8], directory: BorrowedFd<'_>) -> Result<(), Refused>;
+
+    /// Hears of a directory that has gone. The next one to be made may get its inode's number.
+    fn gone(&mut self, directory: Id);
 }
 
-/// Nothing stays.
-pub(crate) struct Nothing;
+/// Nothing stays. The function hears of the directories that have gone.
+pub(crate) struct Nothing<F>(pub(crate) F);
 
-impl Keep for Nothing {
+impl<F: FnMut(Id)> Keep for Nothing<F> {
     fn keeps(&self, _: Id, _: &[u8]) -> bool {
         false
     }
@@ -35,6 +38,10 @@ impl Keep for Nothing {
     /// Somebody has made something in it since it was emptied.
     fn stays(&mut self, _: Id, _: &[u8], _: BorrowedFd<'_>) -> Result<(), Refused> {
         Err(Errno::NOTEMPTY).calling("unlinkat")
+    }
+
+    fn gone(&mut self, directory: Id) {
+        self.0(directory);
     }
 }
 
@@ -152,7 +159,11 @@ impl<K: Keep> Removal<'_, K> {
             Err(Errno::NOTEMPTY | Errno::EXIST) => {
                 self.keep.stays(above.id, &done.name, directory.as_fd())
             }
-            outcome => outcome.calling("unlinkat"),
+            Err(errno) => Err(errno).calling("unlinkat"),
+            Ok(()) => {
+                self.keep.gone(done.id);
+                Ok(())
+            }
         }
     }
 }

@@ -94,7 +94,7 @@ impl Root {
     pub fn clear(&self) -> Result<(), Error> {
         let cleared = || {
             open_up(self.as_fd(), &fstat(&self.directory).calling("fstat")?)?;
-            remove::children(self.as_fd(), &mut remove::Nothing)
+            remove::children(self.as_fd(), &mut remove::Nothing(|_| {}))
         };
         cleared().doing("cannot clear the root")
     }

@@ -1,12 +1,12 @@
 //! Debian's `notary-server`, and `notary` as the one who reads what was signed.
 
+use regimg_tests::Artifact;
 use regimg_tests::notary::{Key, NotaryClient, NotaryServer, NotarySettings};
 use regimg_tests::registry::{Auth, Origin, Realm, Registry};
 use regimg_tests::tls::Authority;
-use regimg_tests::{Artifact, Image, Index, OciLayout};
 use serde_json::{Value, json};
 
-use super::{content_trust, put, put_from, target};
+use super::{content_trust, put, put_from, target, write_index};
 use crate::driver::Outcome;
 
 /// A registry, Debian's notary server, and the owner of what is there.
@@ -190,14 +190,8 @@ fn an_index_is_signed() {
         return;
     };
     real.owner.initialize(&real.name(), true);
-    let image = |platform| Image::builder().platform(platform).build();
-    let index = Index::builder()
-        .image(&image("linux/amd64"))
-        .image(&image("linux/arm64"))
-        .build();
     let directory = tempfile::tempdir().unwrap();
-    let layout = OciLayout::new().entry(&index, None);
-    layout.write(directory.path().join("image")).unwrap();
+    let index = write_index(directory.path());
     put_from(
         directory.path(),
         &[],

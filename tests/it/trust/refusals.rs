@@ -293,20 +293,23 @@ fn who_may_not_sign_is_told_so() {
 fn dockers_server_is_said_to_end() {
     let proxy = Proxy::saying("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
     let key = Key::new();
-    let source = json!({
-        "repository": "example/app",
-        "tag": "1.0",
-        "content_trust": super::content_trust("", &key),
-    });
-    let outcome = put_in(&[("HTTPS_PROXY", &proxy.url())], &source, &json!({}));
-    let message = outcome.failure();
-    assert!(
-        message.contains("Docker shuts notary.docker.io down on 8 December 2026"),
-        "{message}"
-    );
-    let requests = proxy.requests();
-    assert!(!requests.is_empty());
-    for request in requests {
-        assert_eq!(request.target, "notary.docker.io:443");
+    let told = "Docker shuts notary.docker.io down on 8 December 2026";
+    for (server, is_told) in [
+        ("", true),
+        ("https://notary.docker.io", true),
+        ("https://notary.example", false),
+    ] {
+        let source = json!({
+            "repository": "example/app",
+            "tag": "1.0",
+            "content_trust": super::content_trust(server, &key),
+        });
+        let outcome = put_in(&[("HTTPS_PROXY", &proxy.url())], &source, &json!({}));
+        let message = outcome.failure();
+        assert_eq!(message.contains(told), is_told, "{server}: {message}");
     }
+    let requests = proxy.requests();
+    let mut targets: Vec<String> = requests.into_iter().map(|asked| asked.target).collect();
+    targets.dedup();
+    assert_eq!(targets, ["notary.docker.io:443", "notary.example:443"]);
 }

@@ -29,8 +29,6 @@ pub(crate) struct Trust {
     pub(crate) key: SigningKey,
     /// The server's host, with its port if it has one.
     pub(crate) host: String,
-    /// Whether nothing but the registry says that it is this server.
-    is_default: bool,
 }
 
 impl Trust {
@@ -63,15 +61,14 @@ impl Trust {
             notary: notary.during("source.content_trust")?,
             key,
             host,
-            is_default: trust.server.is_empty(),
         }))
     }
 
     /// Says of a failure what the server's end has to do with it.
     pub(crate) fn told(&self, error: regimg_registry::Error) -> Cause {
         let kind = error.kind();
-        let is_over = self.is_default && self.host == HUB_SERVER;
-        if is_over && (is_absent(kind) || has_ended(SystemTime::now())) {
+        let is_over = || is_absent(kind) || has_ended(SystemTime::now());
+        if self.host == HUB_SERVER && is_over() {
             return Error::During {
                 phase: "Docker shuts notary.docker.io down on 8 December 2026: name another server in source.content_trust.server, or sign no more".into(),
                 source: error.into(),

@@ -36,19 +36,18 @@ pub(super) struct Places<'r> {
     pub(super) implied: u64,
 }
 
-/// Entries of the layer that is being applied.
+/// Entries of the layer that is being applied, by the directory that they are in.
 #[derive(Debug, Default)]
-pub(super) struct Upper(HashSet<(Id, Box<[u8]>)>);
+pub(super) struct Upper(HashMap<Id, HashSet<Box<[u8]>>>);
 
 impl Upper {
     pub(super) fn insert(&mut self, directory: Id, name: &[u8]) {
-        self.0.insert((directory, name.into()));
+        self.0.entry(directory).or_default().insert(name.into());
     }
-}
 
-impl Upper {
     fn has(&self, directory: Id, name: &[u8]) -> bool {
-        self.0.contains(&(directory, name.into()))
+        let names = self.0.get(&directory);
+        names.is_some_and(|names| names.contains(name))
     }
 }
 
@@ -70,11 +69,22 @@ impl Keep for Lower<'_> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = openat(directory, c".", flags, Mode::empty()).calling("openat")?;
         make_plain(directory.as_fd())?;
-        self.restores
-            .remove(&Id::of(&fstat(&directory).calling("fstat")?));
+        let id = Id::of(&fstat(&directory).calling("fstat")?);
+        self.restores.remove(&id);
         self.upper.insert(parent, name);
         Ok(())
     }
+
+    fn gone(&mut self, directory: Id) {
+        forget(self.upper, self.restores, directory);
+    }
+}
+
+/// Forgets what is known by the number of a directory's inode: the file system gives the
+/// number to another one.
+fn forget(upper: &mut Upper, restores: &mut HashMap<Id, Restore>, directory: Id) {
+    upper.0.remove(&directory);
+    restores.remove(&directory);
 }
 
 impl<'r> Places<'r> {
@@ -199,7 +209,8 @@ impl<'r> Places<'r> {
     /// Removes what stands at a name, all of it.
     pub(super) fn remove(&mut self, directory: &Directory, name: &[u8]) -> Result<(), Error> {
         self.open.clear();
-        remove::anything(directory.fd.as_fd(), name, &mut remove::Nothing)
+        let forget = |gone| forget(&mut self.upper, &mut self.restores, gone);
+        remove::anything(directory.fd.as_fd(), name, &mut remove::Nothing(forget))
             .doing("cannot remove what is in the way")
     }
 
@@ -241,4 +252,45 @@ pub(super) fn open_child(directory: &Directory, name: &[u8]) -> Result<OwnedFd, 
 /// leads to one.
 pub(super) fn is_absent(refused: Refused) -> bool {
     matches!(refused.errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a removed directory was like must not become what its successor is like, should
+    /// that one get the same inode number, as it does on ext4 and XFS.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test makes what it looks at")]
+    fn a_directory_is_forgotten_when_it_goes() {
+        let temporary = tempfile::tempdir().unwrap();
+        let root = Root::open(temporary.path()).unwrap();
+        for is_whiteout in [false, true] {
+            let deep = temporary.path().join("d/lower/deep");
+            std::fs::create_dir_all(&deep).unwrap();
+            let mut places = Places::new(&root, Access::Privileged);
+            let top = places.find(b"").unwrap().unwrap();
+            for path in [&b"d"[..], b"d/lower", b"d/lower/deep"] {
+                places.find(path).unwrap().unwrap();
+            }
+            assert_eq!(
+                places.restores.len(),
+                4,
+                "the root and what was looked into"
+            );
+            if is_whiteout {
+                places.remove_lower(&top, b"d").unwrap();
+            } else {
+                let made = places.make(b"d/upper").unwrap();
+                places.upper.insert(made.id, b"file");
+                places.remove(&top, b"d").unwrap();
+            }
+            assert!(!deep.exists());
+            assert!(
+                places.restores.keys().eq([&top.id]),
+                "whiteout: {is_whiteout}"
+            );
+            assert!(places.upper.0.is_empty(), "whiteout: {is_whiteout}");
+        }
+    }
 }
