@@ -18,7 +18,6 @@ use super::public::unhex;
 const MOST_ROUNDS: u32 = 10_000_000;
 
 /// What a file holds, decrypted.
-#[derive(PartialEq, Eq)]
 pub(super) enum Content {
     /// PKCS #8, the algorithm's key in it.
     Pkcs8(Vec<u8>),

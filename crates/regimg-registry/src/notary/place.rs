@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::document::Unreadable;
+use super::trust::{TARGETS, to_witness};
 use super::verify::Flaw;
 use crate::{Error, ErrorKind, envelope};
 
@@ -30,9 +32,32 @@ impl Place {
         Error::new(kind, format!("the file {file} of {self} {how}"))
     }
 
-    /// Makes an error of what is wrong with a file.
+    /// Makes an error of what is wrong with a file, with what to do about it.
     pub(super) fn judge<T>(&self, file: &str, found: Result<T, Flaw>) -> Result<T, Error> {
-        found.map_err(|flaw| self.flawed(file, flaw.kind(), flaw))
+        found.map_err(|flaw| {
+            let advice = self.advice(file, &flaw);
+            self.flawed(file, flaw.kind(), flaw).with_hint(advice)
+        })
+    }
+
+    fn advice(&self, file: &str, flaw: &Flaw) -> String {
+        let Self { host, gun } = self;
+        match flaw {
+            Flaw::Expired(_) if file.starts_with(TARGETS) => to_witness(gun, file),
+            Flaw::Expired(_) if file == "root.json" => {
+                format!("the holder of the root key of {gun} has to publish a new one")
+            }
+            Flaw::Expired(_) => format!("{host} has to sign it anew; ask those who run it"),
+            Flaw::Unreadable(Unreadable::Unknown(_)) => {
+                "`notary addhash` or `docker trust sign` may understand it".to_owned()
+            }
+            Flaw::Unreadable(_) | Flaw::Kind(_) | Flaw::Version | Flaw::Date | Flaw::Missing(_) => {
+                format!("see whether {host} is a notary server")
+            }
+            Flaw::Unsigned { .. } | Flaw::Misnamed(_) | Flaw::Length { .. } | Flaw::Hash(_) => {
+                format!("somebody may have tampered with it; see what `notary list {gun}` says")
+            }
+        }
     }
 
     /// Says what a request was for, and keeps what else is known.

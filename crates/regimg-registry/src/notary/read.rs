@@ -118,7 +118,15 @@ pub(super) async fn bytes(wire: &Wire<'_>, role: &str, meta: &Meta) -> Result<By
         return Err(place.flawed(role, ErrorKind::TooLarge, how));
     }
     let file = format!("{role}.{}.json", hex(hash));
-    let bytes = wire.get(&file, length).await?;
+    let bytes = wire.get(&file, length).await.map_err(|error| {
+        if !error.is_not_found() {
+            return error;
+        }
+        // What an upload leaves behind that the server would have written otherwise.
+        error.with_hint(format!(
+            "the server may have another file than its snapshot names; somebody with a key of {role} has to publish it anew"
+        ))
+    })?;
     place.judge(role, meta.check(&bytes))?;
     Ok(bytes)
 }

@@ -82,6 +82,8 @@ async fn publish(
                 changed: races > 0,
             });
         }
+        let (roles, files) = (update.roles.join(", "), update.files.len());
+        debug!(files, "signing {} as {roles}", wire.place());
         match wire.post(&update.files).await {
             Ok(()) => {
                 read_back(wire, &trust, &update.files).await?;

@@ -51,6 +51,13 @@ pub(super) fn to_initialise(gun: &str) -> String {
     )
 }
 
+/// What to do about a file of targets that is not signed as it should be.
+pub(super) fn to_witness(gun: &str, role: &str) -> String {
+    format!(
+        "somebody with a key of the role has to look at it and run `notary witness {gun} {role} -p`"
+    )
+}
+
 /// What to do about a snapshot key that the server does not have.
 pub(super) fn to_rotate_snapshot(gun: &str) -> String {
     format!(
@@ -133,11 +140,8 @@ impl Trust {
     }
 
     fn children(&self) -> &[Delegation] {
-        self.targets
-            .delegations
-            .roles
-            .as_deref()
-            .unwrap_or_default()
+        let roles = self.targets.delegations.roles.as_deref();
+        roles.unwrap_or_default()
     }
 
     /// Finds the roles that the key signs a target as: every delegation that is made for it and
@@ -148,10 +152,8 @@ impl Trust {
             vec![TARGETS]
         } else {
             let takes = |child: &&Delegation| {
-                child
-                    .paths
-                    .iter()
-                    .any(|path| name.starts_with(path.as_str()))
+                let mut paths = child.paths.iter();
+                paths.any(|path| name.starts_with(path.as_str()))
             };
             let children = self.children().iter().filter(takes);
             children.map(|child| child.name.as_str()).collect()
@@ -186,12 +188,8 @@ impl Trust {
             return Err(self.place.error(ErrorKind::Denied, &what));
         }
         if let Some(Known::Unsigned(flaw)) = self.delegations.get(role) {
-            let hint = format!(
-                "somebody with a key of the role has to look at it and run `notary witness {} {role} -p`",
-                self.place.gun
-            );
             let error = self.place.flawed(role, flaw.kind(), flaw);
-            return Err(error.with_hint(hint));
+            return Err(error.with_hint(to_witness(&self.place.gun, role)));
         }
         Ok(())
     }

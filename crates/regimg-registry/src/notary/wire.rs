@@ -54,17 +54,11 @@ impl<'a> Wire<'a> {
             .headers
             .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let call = self.call(request);
-        let answer = self
-            .notary
-            .session
-            .read(&call, &[StatusCode::OK], limit)
-            .await;
-        let answer = answer.map_err(|error| {
-            let what = format!("cannot read the file {file} of");
-            self.place()
-                .failed(&what, error.without(self.key.secrets()))
-        })?;
-        Ok(answer.body)
+        let session = &self.notary.session;
+        match session.read(&call, &[StatusCode::OK], limit).await {
+            Ok(answer) => Ok(answer.body),
+            Err(error) => Err(self.told(&format!("cannot read the file {file} of"), error)),
+        }
     }
 
     /// Sends files, all or none of which the server takes.
@@ -78,10 +72,7 @@ impl<'a> Wire<'a> {
         let call = self.call(request);
         let answered = [StatusCode::OK, StatusCode::BAD_REQUEST];
         let sent = self.notary.session.request(&call, &answered).await;
-        let told = |error: Error| {
-            let error = error.without(self.key.secrets());
-            self.place().failed("cannot send the signatures of", error)
-        };
+        let told = |error: Error| self.told("cannot send the signatures of", error);
         let response = sent.map_err(told)?;
         if response.status() == StatusCode::OK {
             return Ok(());
@@ -96,14 +87,17 @@ impl<'a> Wire<'a> {
     /// Prepares a request, which follows no redirect: whoever answers has to be the server that
     /// was named, since at the beginning nothing else vouches for what it says.
     async fn request(&self, method: Method, file: &str) -> Result<Outgoing<'static>, Error> {
-        let mut url = self.notary.session.base().await.map_err(|error| {
-            let error = error.without(self.key.secrets());
-            self.place().failed("cannot reach the trust data of", error)
-        })?;
+        let base = self.notary.session.base().await;
+        let mut url = base.map_err(|error| self.told("cannot reach the trust data of", error))?;
         url.set_path(&path(&self.place().gun, file));
         let mut request = self.notary.session.transport().outgoing(method, url);
         request.redirects = Redirects::Never;
         Ok(request)
+    }
+
+    fn told(&self, what: &str, cause: Error) -> Error {
+        let cause = cause.without(self.key.secrets());
+        self.place().failed(what, cause)
     }
 
     fn call<'b>(&self, request: Outgoing<'b>) -> Call<'b> {

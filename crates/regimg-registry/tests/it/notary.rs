@@ -501,6 +501,12 @@ async fn what_is_out_of_date_or_made_out_to_another_is_not_believed() {
         let (error, told) = world.failure().await;
         assert_eq!(error.kind(), ErrorKind::Digest, "{told}");
         says(&told, &[role, "expired at 2020", GUN, &world.server.host()]);
+        let advice = match role {
+            "root" => "the holder of the root key",
+            "targets" => "notary witness registry.example.com/team/app targets -p",
+            _ => "ask those who run it",
+        };
+        assert!(error.hint().unwrap().contains(advice), "{told}");
         // What does not fit to the root is looked at once more.
         let looks = if role == "root" { 1 } else { 2 };
         let roots = world.server.count("GET", &format!("{TUF}root.json"));
