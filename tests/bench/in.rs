@@ -5,6 +5,7 @@
 //! loopback and over a line of 100 Mbit/s and 20 ms, so the ratios hold on any machine.
 #![expect(clippy::print_stdout, reason = "the figures are what this prints")]
 
+mod curl;
 mod images;
 mod measure;
 mod ways;
@@ -20,6 +21,7 @@ use regimg_tests::{DockerRegistry, Link, Peer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use curl::{BLOBS_AT_ONCE, Curl};
 use measure::{Figures, call, measure};
 use ways::{RUNS, Way, compare, ratio};
 
@@ -103,7 +105,8 @@ struct Bench<'a> {
 impl Bench<'_> {
     /// Measures each format beside the other ways to the same, as far as they are installed.
     fn compare(&self) -> Result<()> {
-        let [skopeo, umoci, podman, curl] = ["skopeo", "umoci", "podman", "curl"].map(Peer::find);
+        let [skopeo, umoci, podman] = ["skopeo", "umoci", "podman"].map(Peer::find);
+        let curl = Curl::find().ok();
         let title = |what: &str| format!("{}, {} line, {what}", self.image.name, self.line);
         let mut rootfs = vec![Way::new("in rootfs", || self.get("rootfs"))];
         if let (Some(skopeo), Some(umoci)) = (&skopeo, &umoci) {
@@ -203,10 +206,9 @@ impl Bench<'_> {
     }
 
     /// The least that must be done: four blobs at one time, and each hashed.
-    fn curl(&self, curl: &Peer) -> Result<Figures> {
+    fn curl(&self, curl: &Curl) -> Result<Figures> {
         let place = TempDir::new()?;
-        let mut fetch = call(curl.path());
-        fetch.args(["--silent", "--fail", "--parallel", "--parallel-max", "4"]);
+        let mut fetch = curl.many(BLOBS_AT_ONCE);
         for blob in &self.image.blobs {
             let url = format!(
                 "http://{}/v2/{}/blobs/{blob}",

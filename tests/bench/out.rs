@@ -9,6 +9,7 @@ mod images;
 mod layout;
 mod measure;
 mod target;
+mod upload;
 mod ways;
 
 use std::cell::Cell;

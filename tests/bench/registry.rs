@@ -9,6 +9,7 @@ mod content;
 mod curl;
 mod measure;
 mod target;
+mod upload;
 mod ways;
 
 use std::fs;

@@ -2,6 +2,7 @@
 
 mod again;
 mod description;
+mod disk;
 mod faults;
 mod layout;
 mod mirrors;
@@ -18,6 +19,8 @@ use regimg_tests::{Artifact, Image};
 use serde_json::{Value, json};
 
 use crate::driver::{self, Outcome};
+
+const FORMATS: [&str; 3] = ["rootfs", "oci", "oci-layout"];
 
 /// Builds the request that fetches what `artifact` published as `repository`.
 #[expect(
@@ -51,6 +54,14 @@ fn names(directory: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a skipped test has no other way to say so"
+)]
+fn skipped(why: &str) {
+    eprintln!("skipped: {why}");
 }
 
 fn read(path: impl AsRef<Path>) -> String {

@@ -57,6 +57,12 @@ const PEERS: [Peer; 8] = [
         package: "umoci",
         delivery: Delivery::Installed,
     },
+    // A file system with quotas.
+    Peer {
+        program: "btrfs",
+        package: "btrfs-progs",
+        delivery: Delivery::Installed,
+    },
     Peer {
         program: "mmdebstrap",
         package: "mmdebstrap",

@@ -109,8 +109,9 @@ pub struct RetryPolicy {
     pub max_tries: u32,
     /// Tries for a host that cannot be reached or does not speak HTTP.
     pub unreachable_tries: u32,
-    /// Cuts of one transfer in a row, each with less than 1 MiB since the one before,
-    /// after which it is given up.
+    /// Cuts of one transfer after which it is given up. Each 1 MiB that comes or goes begins the
+    /// count anew, however many cuts it takes; where a download was cut because nothing came any
+    /// more, 16 MiB.
     pub max_stalls: u32,
 }
 

@@ -3,6 +3,7 @@
 //! An answer may repeat what it was shown: as it was, as the form or the JSON it came in, on one
 //! line, or only the beginning of it. All of that is looked for here, before anything is cut.
 
+use std::iter;
 use std::ops::Range;
 
 /// Bytes that a secret has at least. Shorter ones would blacken half the message.
@@ -11,6 +12,9 @@ const SHORTEST: usize = 4;
 /// Bytes of a secret's beginning that are blackened at the end of a text, where the rest of the
 /// secret may have been cut off.
 const SHORTEST_PIECE: usize = 8;
+
+/// How often a secret may have been escaped: as a form, in an address, in the query of another.
+const TIMES_ESCAPED: usize = 3;
 
 const BLACK: &str = "****";
 
@@ -38,15 +42,17 @@ impl Mask {
         if self.spellings.is_empty() {
             return line.to_owned();
         }
+        let plain = View::plain(line);
         let mut found: Vec<Range<usize>> = Vec::new();
-        for view in [
-            View::plain(line),
-            View::decoded(line, false),
-            View::decoded(line, true),
-        ] {
+        let mut look = |view: &View| {
             for spelling in &self.spellings {
                 view.find(spelling, &mut found);
             }
+        };
+        look(&plain);
+        for plus in [false, true] {
+            let views = iter::successors(plain.decoded(plus), |view| view.decoded(plus));
+            views.take(TIMES_ESCAPED).for_each(|view| look(&view));
         }
         blackened(line, found)
     }
@@ -93,11 +99,16 @@ impl View {
         )
     }
 
-    /// Undoes the escapes of addresses and, when `plus` is a blank, those of forms.
-    fn decoded(line: &str, plus: bool) -> Self {
-        let text = line.as_bytes();
+    /// Undoes the escapes of addresses and, when `plus` is a blank, those of forms, once. A text
+    /// without any has no such view.
+    fn decoded(&self, plus: bool) -> Option<Self> {
+        let text = self.bytes.as_slice();
+        let is_escape = |byte: &u8| *byte == b'%' || plus && *byte == b'+';
+        if !text.iter().any(is_escape) {
+            return None;
+        }
         let mut at = 0;
-        let mut view = Self::of(std::iter::from_fn(|| {
+        let mut view = Self::of(iter::from_fn(|| {
             let (&byte, from) = (text.get(at)?, at);
             let digits = text.get(at + 1..at + 3).filter(|_| byte == b'%');
             let byte = match digits.and_then(escaped) {
@@ -109,13 +120,13 @@ impl View {
                 None => byte,
             };
             at += 1;
-            Some((byte, from..at))
+            Some((byte, self.place(from, at)))
         }));
         let mut tail = view.bytes[..view.end].iter().rev().take(2);
         if let Some(back) = tail.position(|&byte| byte == b'%') {
             view.end -= back + 1;
         }
-        view
+        Some(view)
     }
 
     /// Joins blanks, and finds where the last word ends: a mark that something was left out, and
@@ -239,6 +250,15 @@ mod tests {
         );
         check("gr\u{fc}n\u{a0}ish", "gr%C3%BCn%C2%A0ish", "****");
         check("100%sure", "100%sure 100%25sure 100%", "**** **** 100%");
+        check(
+            "S3C8Q~x/ y",
+            "to=%2Fa%3Fs%3DS3C8Q%257Ex%252F%2By%26z",
+            "to=%2Fa%3Fs%3D****%26z",
+        );
+        check("a+b/ cd", "a%252Bb%252F%2520cd", "****");
+        check("a+b/ cd", "a%25252Bb%25252F%252Bcd", "****");
+        // Nobody escapes anything four times.
+        check("a/cd", "a%2525252Fcd", "a%2525252Fcd");
     }
 
     #[test]
@@ -247,7 +267,9 @@ mod tests {
         check(secret, "it was 0123456", "it was 0123456");
         check(secret, "it was 01234567", "it was ****");
         check(secret, "it was 01234567 here", "it was 01234567 here");
-        for mark in ["...", "\u{2026}", "\u{fffd}", "\"", "%", "%2", "%2..."] {
+        for mark in [
+            "...", "\u{2026}", "\u{fffd}", "\"", "%", "%2", "%2...", "%25", "%252", "%252...",
+        ] {
             let told = Mask::new([secret]).apply(&format!("it was 0123456789{mark}"));
             assert!(told.starts_with("it was ****"), "{told}");
         }
@@ -268,6 +290,8 @@ mod tests {
             one_line(secret),
             lower_hex(&form),
             form.replace('+', "%20"),
+            form_urlencoded::byte_serialize(form.as_bytes()).collect(),
+            form.replace('+', "%20").replace('%', "%25"),
             form,
             serde_json::Value::from(secret).to_string(),
         ]

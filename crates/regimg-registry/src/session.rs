@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// Sends a request until its answer was read as a whole, `limit` bytes at most.
+    /// Sends a request until its answer, a JSON document, was read as a whole, `limit` bytes at most.
     pub(crate) async fn read(
         &self,
         call: &Call<'_>,
@@ -163,7 +163,7 @@ impl Session {
         Ok(Answer {
             url,
             headers,
-            body: response.bytes(limit).await?,
+            body: response.document(limit).await?,
         })
     }
 

@@ -8,10 +8,9 @@ use flate2::bufread::GzDecoder;
 
 use crate::error::Error;
 use crate::options::Limits;
+use crate::pipe::BUFFER;
 use crate::source::{Source, unmark};
 
-/// How much an archive's reader has before it.
-const ARCHIVE_BUFFER: usize = 256 * 1024;
 /// How much an archive may have before its ratio to the layer's bytes matters: the first
 /// blocks of an honest one are full of zeros, and those of a small one no danger.
 const RATIO_MATTERS: u64 = 16 * 1024 * 1024;
@@ -20,13 +19,14 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// A layer's archive, decompressed as it is read.
 #[derive(Debug)]
-pub(crate) struct Decompressed<R: Read>(BufReader<Decoder<R>>);
+pub(crate) struct Decompressed<R: Read>(BufReader<Decoder<BufReader<R>>>);
 
 impl<R: Read> Decompressed<R> {
     /// Looks at the first bytes: they decide, whatever a media type says.
     pub(crate) fn new(layer: R, limits: &Limits) -> io::Result<Self> {
+        let layer = BufReader::with_capacity(BUFFER, layer);
         let decoder = Decoder::new(layer, limits)?;
-        Ok(Self(BufReader::with_capacity(ARCHIVE_BUFFER, decoder)))
+        Ok(Self(BufReader::with_capacity(BUFFER, decoder)))
     }
 }
 
@@ -60,19 +60,19 @@ impl<R: Read> BufRead for Decompressed<R> {
 }
 
 /// Decompresses by what the data is: gzip, zstd or nothing of the kind.
-pub(crate) struct Decoder<R: Read> {
+pub(crate) struct Decoder<R: BufRead> {
     format: Format<R>,
     limits: Limits,
     produced: u64,
 }
 
-enum Format<R: Read> {
+enum Format<R: BufRead> {
     Plain(Source<R>),
     Gzip(Box<Gzip<R>>),
     Zstd(zstd::Decoder<'static, Source<R>>),
 }
 
-impl<R: Read> fmt::Debug for Decoder<R> {
+impl<R: BufRead> fmt::Debug for Decoder<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.format {
             Format::Plain(_) => "Plain",
@@ -82,7 +82,7 @@ impl<R: Read> fmt::Debug for Decoder<R> {
     }
 }
 
-impl<R: Read> Decoder<R> {
+impl<R: BufRead> Decoder<R> {
     pub(crate) fn new(layer: R, limits: &Limits) -> io::Result<Self> {
         let mut source = Source::new(layer);
         let magic = source.peek(4)?;
@@ -130,7 +130,7 @@ impl<R: Read> Decoder<R> {
     }
 }
 
-impl<R: Read> Read for Decoder<R> {
+impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.format {
             Format::Plain(source) => source.read(buffer),
@@ -175,7 +175,7 @@ struct Gzip<R> {
     trailing: u64,
 }
 
-impl<R: Read> Gzip<R> {
+impl<R: BufRead> Gzip<R> {
     fn new(source: Source<R>) -> Self {
         Self {
             member: Some(GzDecoder::new(source)),
@@ -220,7 +220,7 @@ fn count_trailing(source: &mut impl BufRead) -> io::Result<u64> {
     }
 }
 
-impl<R: Read> Read for Gzip<R> {
+impl<R: BufRead> Read for Gzip<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

@@ -13,7 +13,7 @@
 //! # }
 //! ```
 //!
-//! [`apply`] takes one layer, [`apply_all`] an image's and a thread that decompresses ahead;
+//! [`apply`] takes one layer, [`apply_all`] an image's, which it reads and decompresses ahead;
 //! with the feature `tokio`, `apply_async` takes one that arrives through an `AsyncRead`. A
 //! layer is a tar archive, as it is or in gzip or zstd; its first bytes decide.
 //!
@@ -77,6 +77,7 @@ mod ahead;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod decompress;
+mod pipe;
 mod source;
 mod tar;
 

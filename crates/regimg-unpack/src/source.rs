@@ -1,66 +1,55 @@
-//! The caller's reader, buffered: it can be looked at before it is read, and its errors are
-//! marked, since they are not the data's fault.
+//! The caller's reader: it can be looked at before it is read, and its errors are marked,
+//! since they are not the data's fault.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
-/// How much is asked of the caller's reader at a time.
-const BUFFER: usize = 256 * 1024;
-
 /// A layer's bytes as they arrive.
 #[derive(Debug)]
 pub(crate) struct Source<R> {
     reader: R,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    /// What was looked at and did not lie in one piece; from `at` on it has yet to be read.
+    held: Vec<u8>,
+    at: usize,
     received: u64,
 }
 
-impl<R: Read> Source<R> {
+impl<R: BufRead> Source<R> {
     pub(crate) fn new(reader: R) -> Self {
         Self {
             reader,
-            buffer: vec![0; BUFFER],
-            start: 0,
-            end: 0,
+            held: Vec::new(),
+            at: 0,
             received: 0,
         }
     }
 
-    /// Returns how many bytes have come from the reader so far.
+    /// Returns how many bytes have been taken from the reader so far.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// Returns what comes next and stays to be read: at least `count` bytes, unless the data
-    /// ends before.
+    /// Returns what comes next and stays to be read: `count` bytes, unless the data ends
+    /// before.
     pub(crate) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
-        if self.end - self.start < count {
-            self.buffer.copy_within(self.start..self.end, 0);
-            (self.start, self.end) = (0, self.end - self.start);
-        }
-        while self.end - self.start < count && self.receive()? > 0 {}
-        Ok(&self.buffer[self.start..self.end])
-    }
-
-    fn receive(&mut self) -> io::Result<usize> {
-        loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
-                Ok(count) => {
-                    self.end += count;
-                    self.received += count as u64;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(mark(error)),
+        self.held.drain(..self.at);
+        self.at = 0;
+        while self.held.len() < count {
+            let next = available(&mut self.reader)?;
+            let taken = next.len().min(count - self.held.len());
+            if taken == 0 {
+                break;
             }
+            self.held.extend_from_slice(&next[..taken]);
+            self.reader.consume(taken);
+            self.received += taken as u64;
         }
+        Ok(&self.held)
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: BufRead> Read for Source<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(buffer)?;
         self.consume(count);
@@ -68,14 +57,32 @@ impl<R: Read> Read for Source<R> {
     }
 }
 
-impl<R: Read> BufRead for Source<R> {
+impl<R: BufRead> BufRead for Source<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.peek(1)
+        if self.at < self.held.len() {
+            return Ok(&self.held[self.at..]);
+        }
+        available(&mut self.reader)
     }
 
     fn consume(&mut self, count: usize) {
-        self.start += count;
+        if self.at < self.held.len() {
+            self.at += count;
+        } else {
+            self.reader.consume(count);
+            self.received += count as u64;
+        }
     }
+}
+
+/// Returns what the reader has next; nothing at its end.
+fn available(reader: &mut impl BufRead) -> io::Result<&[u8]> {
+    while let Err(error) = reader.fill_buf() {
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(mark(error));
+        }
+    }
+    reader.fill_buf()
 }
 
 /// An error of the caller's reader.
@@ -106,7 +113,7 @@ pub(crate) fn unmark(error: io::Error) -> Result<io::Error, io::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, Read};
+    use std::io::{BufRead, BufReader, Read};
 
     use super::Source;
 
@@ -122,7 +129,7 @@ mod tests {
 
     #[test]
     fn what_was_looked_at_is_still_read() {
-        let mut source = Source::new(Drops(b"abcdef"));
+        let mut source = Source::new(BufReader::new(Drops(b"abcdef")));
         assert_eq!(source.peek(4).unwrap(), b"abcd");
         source.consume(3);
         assert_eq!(source.peek(2).unwrap(), b"de");

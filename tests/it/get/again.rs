@@ -1,4 +1,4 @@
-//! `in` in a directory that was used before, or that cannot be used.
+//! `in` in a directory that was used before, or is another user's.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,14 +6,11 @@ use std::path::Path;
 
 use regimg_tests::registry::{Fault, Match, Registry};
 use regimg_tests::tree::Listing;
-use regimg_tests::{Image, Index, Layer, Process};
-use rustix::process::geteuid;
+use regimg_tests::{Image, Layer};
 use serde_json::json;
 
-use super::{fetch, names, read, request};
+use super::{FORMATS, fetch, names, read, request, skipped};
 use crate::driver;
-
-const FORMATS: [&str; 3] = ["rootfs", "oci", "oci-layout"];
 
 fn image(text: &str) -> Image {
     Image::builder()
@@ -149,104 +146,4 @@ fn a_relative_destination_is_one() {
             "{hidden:?}"
         );
     }
-}
-
-#[expect(
-    clippy::print_stderr,
-    reason = "a skipped test has no other way to say so"
-)]
-fn skipped(why: &str) {
-    eprintln!("skipped: {why}");
-}
-
-/// A file system of its own, which only root can mount.
-struct Mounted<'a>(&'a Path);
-
-impl<'a> Mounted<'a> {
-    fn new(directory: &'a Path, options: &str) -> Option<Self> {
-        if !geteuid().is_root() {
-            skipped("mounting takes root");
-            return None;
-        }
-        let mount = Process::new("/bin/mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(directory);
-        let finished = mount.run().unwrap();
-        if !finished.status.success() {
-            skipped(&finished.stderr_text());
-            return None;
-        }
-        Some(Self(directory))
-    }
-}
-
-impl Drop for Mounted<'_> {
-    fn drop(&mut self) {
-        // A thread that was told to end may still hold a file for a moment.
-        let umount = Process::new("/bin/umount").arg("--lazy");
-        let unmounted = umount.arg(self.0).run();
-        assert!(unmounted.is_ok_and(|finished| finished.status.success()));
-    }
-}
-
-/// Room for the layer as it comes, but not for the files; for neither; for all but the
-/// smallest.
-#[test]
-fn a_full_disk_is_told_and_left_as_it_was() {
-    let registry = Registry::start();
-    let packed = Layer::parse("file zeros zeros=3000000\nfile noise random=400000");
-    let image = Image::builder().layer(packed).build();
-    let index = Index::builder().image(&image).build();
-    registry.publish("app", "latest", &index);
-    let cases = [
-        ("rootfs", 1000),
-        ("rootfs", 100),
-        ("oci", 100),
-        ("oci-layout", 200),
-    ];
-    for (format, kilobytes) in cases {
-        let directory = tempfile::tempdir().unwrap();
-        let options = format!("size={kilobytes}k");
-        let Some(mounted) = Mounted::new(directory.path(), &options) else {
-            return;
-        };
-        let request = request(&registry, "app", &index, json!({"format": format}));
-        let message = driver::get(&request, directory.path()).failure();
-        assert!(message.contains("No space left on device"), "{message}");
-        let digest = image.layers()[0].digest().to_string();
-        assert!(message.contains(&digest), "{format}: {message}");
-        assert!(names(directory.path()).is_empty(), "{format} in {options}");
-        drop(mounted);
-    }
-}
-
-/// Each image may have as many files as it likes, a file system may not.
-#[test]
-fn a_disk_without_room_for_one_more_name_is_told() {
-    let registry = Registry::start();
-    let layer = (0..100).fold(Layer::new(), |layer, at| layer.file(&format!("f{at}"), "x"));
-    let image = Image::builder().layer(layer).build();
-    let directory = tempfile::tempdir().unwrap();
-    let Some(mounted) = Mounted::new(directory.path(), "nr_inodes=50") else {
-        return;
-    };
-    let message = fetch(&registry, &image, json!({}), directory.path()).failure();
-    assert!(message.contains("No space left on device"), "{message}");
-    assert!(message.contains("entry \"f"), "{message}");
-    assert!(names(directory.path()).is_empty());
-    drop(mounted);
-}
-
-#[test]
-fn a_directory_that_cannot_be_written_to_is_told_before_anything_is_sent() {
-    let registry = Registry::start();
-    let directory = tempfile::tempdir().unwrap();
-    let Some(mounted) = Mounted::new(directory.path(), "ro") else {
-        return;
-    };
-    let message = fetch(&registry, &image("one"), json!({}), directory.path()).failure();
-    assert!(message.starts_with("create destination: "), "{message}");
-    assert!(message.contains("Read-only file system"), "{message}");
-    assert_eq!(registry.transcript(), "");
-    drop(mounted);
 }

@@ -200,14 +200,31 @@ fn archives_that_lead_astray_are_refused_and_nothing_is_sent() {
     ];
     for (what, layer, problem) in cases {
         let registry = Registry::start();
-        let failure = push_bytes(&registry, &layer.tar(), &json!({})).failure();
+        let outcome = push_bytes(&registry, &layer.tar(), &json!({}));
+        let failure = outcome.failure();
         assert!(
             failure.starts_with("could not load image from path '"),
             "{what}: {failure}"
         );
         assert!(failure.contains(problem), "{what}: {failure}");
-        assert_untouched(&registry, what);
+        assert_eq!(registry.transcript(), "", "{what}");
+        // Nobody shall think that a part was pushed.
+        assert!(!outcome.stderr.contains("pushing tag"), "{what}");
     }
+}
+
+/// Aliases take the registry's tags, and those nobody needs for an image that is not whole.
+#[test]
+fn what_is_not_there_is_found_before_the_registry_is_asked() {
+    let image = Image::with_text("victim");
+    let tar = parts(&image)
+        .file("manifest.json", listing("config.json", &["b.tar"]))
+        .tar();
+    let registry = Registry::start();
+    let params = json!({"version": "1.2.3", "bump_aliases": true});
+    let failure = push_bytes(&registry, &tar, &params).failure();
+    assert!(failure.contains("file b.tar not found in tar"), "{failure}");
+    assert_eq!(registry.transcript(), "");
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn slow(url: &Url) -> Error {
 /// Reads the body of a success, and the error of anything else.
 pub(super) async fn body(response: Response) -> Result<Bytes, Error> {
     if response.status().is_success() {
-        return response.bytes(ANSWER_LIMIT).await;
+        return response.document(ANSWER_LIMIT).await;
     }
     Err(response.into_error().await)
 }

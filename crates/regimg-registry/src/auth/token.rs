@@ -158,7 +158,7 @@ impl Buyer {
             return Err(self.refusal(response).await);
         }
         let url = response.url().clone();
-        let body = response.bytes(REPLY_LIMIT).await?;
+        let body = response.document(REPLY_LIMIT).await?;
         let reply = reply::parse(&body).map_err(|why| {
             let message = format!(
                 "the token server {} is not understood: {why}",

@@ -20,7 +20,8 @@ use crate::transport::limit::Place;
 use crate::transport::{Outgoing, Redirects, Response, Retry};
 use crate::{Error, ErrorKind, RepositoryClient};
 
-/// Bytes since the last cut after which the next cut is forgiven.
+/// Bytes after which a cut is forgiven, and those before it that were not. They add up over
+/// several cuts, so that a blob which moves on in small steps arrives.
 const PROGRESS: u64 = 1 << 20;
 
 /// The same for a cut that was ours, because nothing came for as long as one waits: else a few
@@ -163,9 +164,10 @@ struct Part {
 
 /// How patiently cuts are met.
 struct Cuts {
-    /// Where the last one was.
+    /// Where the last one was that was forgiven.
     offset: u64,
-    in_a_row: u32,
+    /// Those since then.
+    count: u32,
     retry: Retry,
 }
 
@@ -187,7 +189,7 @@ impl BlobReader {
             by_range: true,
             cuts: Cuts {
                 offset: 0,
-                in_a_row: 0,
+                count: 0,
                 retry,
             },
             place,
@@ -372,7 +374,7 @@ impl BlobReader {
     }
 
     /// Decides whether a cut is worth another try, and waits for it. It is forgiven if `progress`
-    /// bytes came since the one before.
+    /// bytes came since the last one that was.
     async fn endure(&mut self, error: Error, progress: u64) -> Result<(), Error> {
         if !error.is_transient() {
             return Err(error);
@@ -382,7 +384,7 @@ impl BlobReader {
         if self.offset - self.cuts.offset >= progress {
             self.cuts = Cuts {
                 offset: self.offset,
-                in_a_row: 0,
+                count: 0,
                 retry: transport.retry(),
             };
             warn!(
@@ -392,10 +394,9 @@ impl BlobReader {
             );
             return Ok(());
         }
-        self.cuts.in_a_row += 1;
-        self.cuts.offset = self.offset;
-        if self.cuts.in_a_row >= transport.config().retry.max_stalls {
-            return Err(error.with_attempts(self.cuts.in_a_row));
+        self.cuts.count += 1;
+        if self.cuts.count >= transport.config().retry.max_stalls {
+            return Err(error.with_attempts(self.cuts.count));
         }
         self.cuts.retry.pause(error).await
     }

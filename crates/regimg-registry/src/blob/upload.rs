@@ -27,7 +27,7 @@ const CHUNK: u64 = 8 << 20;
 /// Upload sessions begun for one blob because the registry lost the one before.
 const MAX_SESSIONS: u32 = 3;
 
-/// Bytes since the last cut after which the next one is met as if it were the first.
+/// Bytes after which a cut is met as if it were the first; they add up over several cuts.
 const PROGRESS: u64 = 1 << 20;
 
 /// Requests of which a registry may take little; beyond them each has to bring the blob on.
@@ -101,8 +101,8 @@ struct Upload<'a> {
     location: Option<Url>,
     /// Bytes that the registry has.
     offset: u64,
-    /// How far any cut before has let it come, whatever was lost since.
-    cut: u64,
+    /// How far it had come when cuts were last counted anew, whatever was lost since.
+    counted: u64,
     /// Bytes of one request; `None` for all.
     chunk: Option<u64>,
     /// The least size of a chunk that the registry asked for.
@@ -130,7 +130,7 @@ impl<'a> Upload<'a> {
             retry: repository.session().transport().retry(),
             location: None,
             offset: 0,
-            cut: 0,
+            counted: 0,
             chunk: None,
             minimal_chunk: 0,
             believes_count: true,
@@ -373,11 +373,11 @@ impl<'a> Upload<'a> {
             }
             _ => {}
         }
-        if self.offset.saturating_sub(self.cut) >= PROGRESS {
+        if self.offset.saturating_sub(self.counted) >= PROGRESS {
+            self.counted = self.offset;
             self.retry = self.repository.session().transport().retry();
             self.stalls = 0;
         }
-        self.cut = self.cut.max(self.offset);
         if error.kind() == ErrorKind::Interrupted {
             self.stalls += 1;
             if self.stalls

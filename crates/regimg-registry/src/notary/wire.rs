@@ -78,7 +78,7 @@ impl<'a> Wire<'a> {
             return Ok(());
         }
         let url = response.url().clone();
-        let body = response.bytes(ANSWER_LIMIT).await.map_err(told)?;
+        let body = response.document(ANSWER_LIMIT).await.map_err(told)?;
         let secrets = self.notary.session.secrets().await;
         let secrets = secrets.iter().map(String::as_str).chain(self.key.secrets());
         Err(refusal::read(self.place(), &url, &body, secrets))

@@ -80,9 +80,17 @@ pub(crate) fn short(route: &Route<'_>, received: u64) -> Error {
         .with_patience(Patience::Long)
 }
 
-/// Explains a response that would take for ever.
-pub(crate) fn slow(route: &Route<'_>, received: u64) -> Error {
-    let message = format!("the answer of {route} is too slow: {received} bytes so far");
+/// Explains a response that would take for ever: of what it sent, `lately` bytes came in `waited`.
+pub(crate) fn slow(
+    route: &Route<'_>,
+    received: u64,
+    lately: u64,
+    waited: std::time::Duration,
+) -> Error {
+    let message = format!(
+        "the answer of {route} is too slow: {received} bytes so far, {lately} of them in {}",
+        super::retry::spelled(waited)
+    );
     Error::new(ErrorKind::Interrupted, message)
         .at(route.url)
         .with_patience(Patience::Long)

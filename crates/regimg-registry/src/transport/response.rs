@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use serde::de::IgnoredAny;
 use url::Url;
 
 use super::address::authority;
@@ -12,6 +13,7 @@ use super::limit::Place;
 use super::route::Route;
 use super::{Outgoing, classify};
 use crate::envelope;
+use crate::error::Patience;
 use crate::{Error, ErrorKind};
 
 /// Bytes of a failed answer's body that are read for its message.
@@ -29,7 +31,6 @@ pub(crate) struct Response {
     url: Url,
     /// Where the proxy is that the answer came through.
     proxy: Option<String>,
-    idle: Duration,
     /// Bytes of the body that came.
     received: u64,
     pace: Pace,
@@ -44,11 +45,38 @@ pub(crate) struct Response {
     pub(crate) place: Option<Place>,
 }
 
-/// How fast the body came lately. Time in which nobody asked for more does not count.
-#[derive(Default)]
+/// How fast the body comes. Time in which nobody asks for more does not count.
+///
+/// It is measured from where the last bytes came that were enough, and not in spans of one length:
+/// a body that dries up behind a good beginning would have all of that span and another one.
 struct Pace {
+    /// How long an answer may be silent.
+    idle: Duration,
     waited: Duration,
     received: u64,
+}
+
+impl Pace {
+    fn new(idle: Duration) -> Self {
+        Self {
+            idle,
+            waited: Duration::ZERO,
+            received: 0,
+        }
+    }
+
+    /// How long the next piece may take.
+    fn patience(&self) -> Duration {
+        self.idle.saturating_sub(self.waited)
+    }
+
+    fn note(&mut self, waited: Duration, received: u64) {
+        self.waited += waited;
+        self.received += received;
+        if u128::from(self.received) * 1000 >= self.idle.as_millis() * u128::from(SLOWEST) {
+            *self = Self::new(self.idle);
+        }
+    }
 }
 
 impl Response {
@@ -63,9 +91,8 @@ impl Response {
             method: request.method.clone(),
             url: request.url.clone(),
             proxy,
-            idle,
             received: 0,
-            pace: Pace::default(),
+            pace: Pace::new(idle),
             has_stalled: false,
             retry_after: None,
             is_known: false,
@@ -127,14 +154,12 @@ impl Response {
     /// ([RFC 9113, section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1)).
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let asked = Instant::now();
-        let error = match tokio::time::timeout(self.idle, self.inner.chunk()).await {
+        let patience = self.pace.patience();
+        let error = match tokio::time::timeout(patience, self.inner.chunk()).await {
             Ok(Ok(Some(piece))) => {
                 self.received += piece.len() as u64;
-                if self.keeps_pace(asked.elapsed(), piece.len() as u64) {
-                    return Ok(Some(piece));
-                }
-                self.has_stalled = true;
-                classify::slow(&self.route(), self.received)
+                self.pace.note(asked.elapsed(), piece.len() as u64);
+                return Ok(Some(piece));
             }
             Ok(Ok(None)) if self.length().is_none_or(|length| self.received >= length) => {
                 return Ok(None);
@@ -143,7 +168,11 @@ impl Response {
             Ok(Err(error)) => classify::cut(&self.route(), &error),
             Err(_) => {
                 self.has_stalled = true;
-                classify::silent(&self.route(), "within an answer", self.idle)
+                let Pace { idle, received, .. } = self.pace;
+                match received {
+                    0 => classify::silent(&self.route(), "within an answer", idle),
+                    _ => classify::slow(&self.route(), self.received, received, idle),
+                }
             }
         };
         Err(error.by(&self.method))
@@ -154,19 +183,19 @@ impl Response {
         self.has_stalled
     }
 
-    /// Says whether the body still comes at a speed that leads anywhere.
-    fn keeps_pace(&mut self, waited: Duration, received: u64) -> bool {
-        self.pace.waited += waited;
-        self.pace.received += received;
-        if self.pace.waited <= self.idle {
-            return true;
+    /// Reads the whole body, a JSON document of at most `limit` bytes.
+    ///
+    /// Where the end of a body cannot be told from a cut, that of the document tells: one that
+    /// breaks off was cut. It may also be all that the server has, so it is not asked for long.
+    pub(crate) async fn document(mut self, limit: u64) -> Result<Bytes, Error> {
+        let body = self.bytes(limit).await?;
+        if !self.has_an_end() && breaks_off(&body) {
+            return Err(self.cut_short().with_patience(Patience::Short));
         }
-        let Pace { waited, received } = std::mem::take(&mut self.pace);
-        u128::from(received) * 1000 >= waited.as_millis() * u128::from(SLOWEST)
+        Ok(body)
     }
 
-    /// Reads the whole body, which must not be longer than `limit` bytes.
-    pub(crate) async fn bytes(mut self, limit: u64) -> Result<Bytes, Error> {
+    async fn bytes(&mut self, limit: u64) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
         while let Some(piece) = self.chunk().await? {
             if (body.len() + piece.len()) as u64 > limit {
@@ -192,7 +221,7 @@ impl Response {
     /// Makes the error that this answer is, with what its body says.
     pub(crate) async fn into_error(mut self) -> Error {
         let mut body = BytesMut::new();
-        let patience = self.idle;
+        let patience = self.pace.idle;
         let reading = async {
             // A body that breaks off or is endless still has a beginning worth showing.
             while let Ok(Some(piece)) = self.chunk().await {
@@ -214,5 +243,57 @@ impl Response {
             .through(self.meddling_proxy())
             .by(&self.method)
             .with_retry_after(self.retry_after, self.is_known)
+    }
+}
+
+/// Says whether a JSON document is not finished; one that is none at all is not for us to judge.
+fn breaks_off(document: &[u8]) -> bool {
+    let read = serde_json::from_slice::<IgnoredAny>(document);
+    read.is_err_and(|error| error.is_eof())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Waits for `pieces`, each a number of bytes and the seconds that it takes, and returns after
+    /// how many seconds that was given up.
+    fn given_up(pieces: impl IntoIterator<Item = (u32, u64)>) -> Option<u64> {
+        let mut pace = Pace::new(100 * SECOND);
+        let mut waited = Duration::ZERO;
+        for (seconds, bytes) in pieces {
+            let takes = seconds * SECOND;
+            if takes > pace.patience() {
+                return Some((waited + pace.patience()).as_secs());
+            }
+            waited += takes;
+            pace.note(takes, bytes);
+        }
+        None
+    }
+
+    #[test]
+    fn bodies_that_dry_up_are_given_up_within_the_time_for_silence() {
+        let drops = || (1, 1);
+        let drop_by_drop = || std::iter::repeat_with(drops).take(1000);
+        assert_eq!(given_up(drop_by_drop()), Some(100));
+        let rest = std::iter::once((50, 10 << 20)).chain(drop_by_drop());
+        assert_eq!(given_up(rest), Some(150));
+        let rare = std::iter::repeat_n((99, 1), 10);
+        assert_eq!(given_up(rare), Some(100));
+        assert_eq!(given_up([(1, 500), (101, 1 << 20)]), Some(100));
+        assert_eq!(given_up([(101, 1 << 20)]), Some(100));
+    }
+
+    #[test]
+    fn bodies_that_come_are_waited_for() {
+        let steady = std::iter::repeat_n((1, SLOWEST), 10_000);
+        assert_eq!(given_up(steady), None);
+        let in_bursts = std::iter::repeat_n((100, 100 * SLOWEST), 100);
+        assert_eq!(given_up(in_bursts), None);
+        let mixed = [(90, 1), (9, 200 << 10), (100, 200 << 10)];
+        assert_eq!(given_up(mixed.into_iter().cycle().take(100)), None);
     }
 }

@@ -156,3 +156,48 @@ async fn short_answers_that_are_cut_without_an_error_are_asked_for_again() {
     }
     assert_eq!(registry.count("GET", "/v2/a/b/manifests/"), 4);
 }
+
+/// Without a length the end of the document is all there is to go by.
+#[tokio::test]
+async fn documents_that_break_off_are_asked_for_again() {
+    let place = Place::new(Version::HTTP_2);
+    let registry = &place.world.registry;
+    registry.publish("a/b", "latest", &regimg_tests::Image::with_text("x"));
+    let repository = place.world.repository("a/b");
+    for position in [0, 5, 25] {
+        let cut = Fault::end_at(position, Ending::Stream(0)).without_header("content-length");
+        for (path, name) in [
+            ("/v2/a/b/manifests/*", "manifest"),
+            ("/v2/a/b/tags/*", "tags"),
+        ] {
+            registry.clear_requests();
+            registry.fault(Match::get(path).times(2), cut.clone());
+            let latest = repository.manifest(&crate::support::tag("latest")).await;
+            latest.unwrap_or_else(|error| panic!("{name}, {position}: {error:?}"));
+            assert_eq!(repository.tags().await.unwrap(), ["latest"], "{position}");
+            assert_eq!(registry.count("GET", "/v2/a/b/"), 4, "{name}, {position}");
+        }
+    }
+    // It may be all that there is.
+    registry.clear_requests();
+    let cut = Fault::end_at(5, Ending::Stream(0)).without_header("content-length");
+    registry.fault(Match::get("/v2/a/b/tags/*"), cut);
+    let error = repository.tags().await.unwrap_err();
+    let told = (error.kind(), error.attempts());
+    assert_eq!(told, (ErrorKind::Interrupted, 3), "{error:?}");
+    assert_eq!(registry.count("GET", "/v2/a/b/tags/"), 3);
+}
+
+/// What is not JSON is not what was cut off JSON.
+#[tokio::test]
+async fn documents_of_another_kind_are_not_asked_for_again() {
+    let place = Place::new(Version::HTTP_2);
+    let registry = &place.world.registry;
+    let page = Fault::answer()
+        .body("<html>")
+        .without_header("content-length");
+    registry.fault(Match::get("/v2/a/b/tags/*"), page);
+    let error = place.world.repository("a/b").tags().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Protocol, "{error:?}");
+    assert_eq!(registry.count("GET", "/v2/a/b/tags/"), 1);
+}

@@ -218,6 +218,34 @@ async fn a_cut_upload_goes_on_where_it_broke() {
     assert_eq!(received(&world), 4 << 20, "no byte twice");
 }
 
+/// What goes between cuts adds up.
+#[tokio::test]
+async fn an_upload_that_moves_on_in_small_steps_arrives() {
+    let (world, source) = (world(), Source::new(content(10 << 20)));
+    world.registry.fault(
+        Match::patch(UPLOADS).times(19),
+        Fault::end_request_at(512 << 10, Ending::Reset),
+    );
+    push(&world, &source).await.unwrap();
+    arrived(&world, &source);
+    assert_eq!(world.registry.count("POST", UPLOADS), 1, "the same upload");
+    assert_eq!(world.registry.count("PATCH", UPLOADS), 20);
+}
+
+/// A few bytes between cuts are none to speak of.
+#[tokio::test]
+async fn an_upload_that_hardly_moves_is_given_up() {
+    let (world, source) = (world(), Source::new(content(1 << 20)));
+    world.registry.fault(
+        Match::patch(UPLOADS),
+        Fault::end_request_at(10, Ending::Reset),
+    );
+    let error = push(&world, &source).await.unwrap_err();
+    let told = (error.kind(), error.attempts());
+    assert_eq!(told, (ErrorKind::Interrupted, 5), "{error:?}");
+    assert_eq!(world.registry.count("PATCH", UPLOADS), 5);
+}
+
 #[tokio::test]
 async fn a_lost_upload_begins_again() {
     let (world, source) = (world(), Source::new(content(100_000)));

@@ -76,10 +76,10 @@ struct Manifest<'a> {
 pub(super) fn prepare(
     archive: &Archive,
     image: SavedImage,
+    stored: Vec<Stored>,
     compression: Compression,
     ready: &Ready,
 ) -> Result<Prepared, ImageError> {
-    let stored = layer::locate(archive, &image)?;
     let family = Family::for_layers(&stored, compression);
     let origins = image.origins();
     let send = |stored: &Stored, layer: &Layer| {

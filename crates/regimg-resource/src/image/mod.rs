@@ -26,7 +26,7 @@ pub(crate) use step::StepDirectory;
 
 use archive::Archive;
 use files::Files;
-use layer::Encoding;
+use layer::{Encoding, Stored};
 use layout::Layout;
 use saved::SavedImage;
 
@@ -43,7 +43,11 @@ pub(crate) struct Image(Form);
 #[derive(Debug)]
 enum Form {
     /// A docker archive, whose layers have to be looked at and perhaps compressed.
-    Saved(Archive, Box<SavedImage>),
+    Saved {
+        archive: Archive,
+        image: Box<SavedImage>,
+        layers: Vec<Stored>,
+    },
     /// An OCI layout, which is pushed as it is.
     Layout(Layout),
 }
@@ -136,8 +140,13 @@ impl Image {
         if !files.contains("manifest.json") && files.contains("index.json") {
             return layout::read(&files, None).map(Form::Layout).map(Self);
         }
-        let image = SavedImage::find(&files)?;
-        Ok(Self(Form::Saved(archive, Box::new(image))))
+        let image = Box::new(SavedImage::find(&files)?);
+        let layers = layer::locate(&archive, &image)?;
+        Ok(Self(Form::Saved {
+            archive,
+            image,
+            layers,
+        }))
     }
 
     /// Hands over the blobs as they are ready, and returns the manifests that refer to
@@ -157,7 +166,11 @@ impl Image {
         ready: &Ready,
     ) -> Result<Prepared, ImageError> {
         match self.0 {
-            Form::Saved(archive, image) => manifest::prepare(&archive, *image, compression, ready),
+            Form::Saved {
+                archive,
+                image,
+                layers,
+            } => manifest::prepare(&archive, *image, layers, compression, ready),
             Form::Layout(layout) => {
                 layout.blobs.into_iter().for_each(|blob| ready.send(blob));
                 Ok(Prepared {

@@ -14,8 +14,12 @@ use serde::de::{
 use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
 use serde_json::value::RawValue;
 
+use super::surrogates;
+
 /// Asks for the JSON text of a value instead of the value; see [`super::TagValue`].
 pub(super) const RAW_TEXT: &str = "regimg::RawText";
+
+const NULL: &str = "null";
 
 /// Says why a request could not be decoded, in Go's words where Go has some.
 #[derive(Debug)]
@@ -54,15 +58,15 @@ impl de::Error for DecodeError {
 }
 
 pub(super) fn from_slice<T: DeserializeOwned>(input: &[u8]) -> Result<T, DecodeError> {
-    // Go replaces invalid UTF-8 inside strings by U+FFFD instead of failing.
-    let text = String::from_utf8_lossy(input);
+    // Go replaces what is no character inside strings by U+FFFD instead of failing.
+    let text = surrogates::paired(String::from_utf8_lossy(input));
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>();
     let raw = match values.next() {
         None => return Err(DecodeError::new("EOF")),
         Some(raw) => raw.map_err(|error| DecodeError::json(&error))?,
     };
     T::deserialize(Value {
-        raw: raw.get(),
+        written: vec![raw.get()],
         place: Place::Root,
     })
 }
@@ -115,28 +119,29 @@ impl Place<'_> {
     }
 }
 
-/// One JSON value as it was written, and its place in the request.
-#[derive(Clone, Copy)]
+/// What was written for one place in the request: several JSON values where a key was repeated,
+/// which Go decodes one after the other into the same field.
 struct Value<'de, 'p> {
-    raw: &'de str,
+    written: Vec<&'de str>,
     place: Place<'p>,
 }
 
 impl<'de> Value<'de, '_> {
-    /// The name that Go gives to this kind of value in a type error.
-    fn kind(&self) -> &'static str {
-        match self.raw.as_bytes().first() {
-            Some(b'"') => "string",
-            Some(b'{') => "object",
-            Some(b'[') => "array",
-            Some(b't' | b'f') => "bool",
-            Some(b'n') => "null",
-            _ => "number",
+    /// Returns the last value; a `null` leaves what was there before.
+    fn raw(&self) -> &'de str {
+        let mut written = self.written.iter().rev();
+        written.find(|raw| **raw != NULL).unwrap_or(&NULL)
+    }
+
+    /// Forgets what stood before a `null`, which empties what is a pointer or a slice in Go.
+    fn forget(&mut self) {
+        if let Some(null) = self.written.iter().rposition(|raw| *raw == NULL) {
+            self.written.drain(..=null);
         }
     }
 
     fn mismatch(&self, wanted: &str) -> DecodeError {
-        self.mismatch_of(self.kind(), wanted)
+        self.mismatch_of(kind(self.raw()), wanted)
     }
 
     fn mismatch_of(&self, kind: &str, wanted: &str) -> DecodeError {
@@ -150,46 +155,60 @@ impl<'de> Value<'de, '_> {
             )),
         }
     }
+}
 
-    fn parse<T: Deserialize<'de>>(&self) -> Result<T, DecodeError> {
-        serde_json::from_str(self.raw).map_err(|error| DecodeError::json(&error))
+/// The name that Go gives to this kind of value in a type error.
+fn kind(raw: &str) -> &'static str {
+    match raw.as_bytes().first() {
+        Some(b'"') => "string",
+        Some(b'{') => "object",
+        Some(b'[') => "array",
+        Some(b't' | b'f') => "bool",
+        Some(b'n') => NULL,
+        _ => "number",
     }
+}
+
+fn parse<'de, T: Deserialize<'de>>(raw: &'de str) -> Result<T, DecodeError> {
+    serde_json::from_str(raw).map_err(|error| DecodeError::json(&error))
 }
 
 impl<'de> Deserializer<'de> for Value<'de, '_> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.kind() {
+        match kind(self.raw()) {
             "string" => self.deserialize_string(visitor),
             "bool" => self.deserialize_bool(visitor),
             "array" => self.deserialize_seq(visitor),
-            "null" => visitor.visit_unit(),
+            NULL => visitor.visit_unit(),
             _ => Err(self.mismatch("string")),
         }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.kind() {
-            "bool" => visitor.visit_bool(self.raw == "true"),
-            "null" => visitor.visit_bool(false),
+        match kind(self.raw()) {
+            "bool" => visitor.visit_bool(self.raw() == "true"),
+            NULL => visitor.visit_bool(false),
             _ => Err(self.mismatch("bool")),
         }
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match (self.kind(), self.raw.parse()) {
+        match (kind(self.raw()), self.raw().parse()) {
             ("number", Ok(number)) => visitor.visit_u64(number),
-            ("number", Err(_)) => Err(self.mismatch_of(&format!("number {}", self.raw), "uint64")),
-            ("null", _) => visitor.visit_u64(0),
+            ("number", Err(_)) => {
+                Err(self.mismatch_of(&format!("number {}", self.raw()), "uint64"))
+            }
+            (NULL, _) => visitor.visit_u64(0),
             _ => Err(self.mismatch("uint64")),
         }
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.kind() {
-            "string" => visitor.visit_string(self.parse()?),
-            "null" => visitor.visit_str(""),
+        match kind(self.raw()) {
+            "string" => visitor.visit_string(parse(self.raw())?),
+            NULL => visitor.visit_str(""),
             _ => Err(self.mismatch("string")),
         }
     }
@@ -198,17 +217,19 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         self.deserialize_string(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match self.kind() {
-            "null" => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+    fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.forget();
+        if self.written.is_empty() {
+            return visitor.visit_none();
         }
+        visitor.visit_some(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let elements: Vec<&'de RawValue> = match self.kind() {
-            "array" => self.parse()?,
-            "null" => Vec::new(),
+    fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.forget();
+        let elements: Vec<&'de RawValue> = match kind(self.raw()) {
+            "array" => parse(self.raw())?,
+            NULL => Vec::new(),
             _ => return Err(self.mismatch("[]string")),
         };
         visitor.visit_seq(Elements {
@@ -223,13 +244,16 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        let entries: Entries<'de> = match self.kind() {
-            "object" => self.parse()?,
-            "null" => Entries::default(),
-            _ => return Err(self.mismatch(name)),
-        };
+        let mut members = Entries::default();
+        for raw in &self.written {
+            match kind(raw) {
+                "object" => members.0.extend(parse::<Entries<'de>>(raw)?.0),
+                NULL => {}
+                other => return Err(self.mismatch_of(other, name)),
+            }
+        }
         visitor.visit_map(Fields {
-            rest: entries.resolve(fields)?.into_iter(),
+            rest: members.resolve(fields)?.into_iter(),
             value: None,
             structure: name,
             place: self.place,
@@ -237,12 +261,13 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
+        mut self,
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
         if name == RAW_TEXT {
-            return visitor.visit_newtype_struct(BorrowedStrDeserializer::new(self.raw));
+            self.forget();
+            return visitor.visit_newtype_struct(BorrowedStrDeserializer::new(self.raw()));
         }
         visitor.visit_newtype_struct(self)
     }
@@ -280,25 +305,23 @@ impl<'de> Deserialize<'de> for Entries<'de> {
 }
 
 impl<'de> Entries<'de> {
-    /// Gives each member the field it belongs to; the last of several wins, and a
-    /// `null` sets nothing.
-    fn resolve(
-        self,
-        fields: &'static [&'static str],
-    ) -> Result<Vec<(&'static str, &'de str)>, DecodeError> {
-        let mut resolved: Vec<(&'static str, &'de str)> = Vec::with_capacity(self.0.len());
+    /// Gives each field what was written for it.
+    fn resolve(self, fields: &'static [&'static str]) -> Result<Vec<Field<'de>>, DecodeError> {
+        let mut resolved: Vec<Field<'de>> = Vec::with_capacity(self.0.len());
         for (key, value) in self.0 {
             let field = find_field(fields, &key)
                 .ok_or_else(|| DecodeError::new(format!("json: unknown field {key:?}")))?;
-            if value.get() == "null" {
-                continue;
+            match resolved.iter_mut().find(|(name, _)| *name == field) {
+                Some((_, written)) => written.push(value.get()),
+                None => resolved.push((field, vec![value.get()])),
             }
-            resolved.retain(|(name, _)| *name != field);
-            resolved.push((field, value.get()));
         }
         Ok(resolved)
     }
 }
+
+/// A field's name, and what was written for it.
+type Field<'de> = (&'static str, Vec<&'de str>);
 
 /// Finds a field by its exact name, else by its name in any case.
 fn find_field(fields: &'static [&'static str], key: &str) -> Option<&'static str> {
@@ -320,8 +343,8 @@ fn folds_to(key: &str, field: &str) -> bool {
 }
 
 struct Fields<'de, 'p> {
-    rest: std::vec::IntoIter<(&'static str, &'de str)>,
-    value: Option<(&'static str, &'de str)>,
+    rest: std::vec::IntoIter<Field<'de>>,
+    value: Option<Field<'de>>,
     structure: &'static str,
     place: Place<'p>,
 }
@@ -334,7 +357,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
         seed: K,
     ) -> Result<Option<K::Value>, DecodeError> {
         self.value = self.rest.next();
-        let Some((name, _)) = self.value else {
+        let Some((name, _)) = &self.value else {
             return Ok(None);
         };
         let name: StrDeserializer<'_, DecodeError> = name.into_deserializer();
@@ -345,7 +368,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
         &mut self,
         seed: S,
     ) -> Result<S::Value, DecodeError> {
-        let (name, raw) = self
+        let (name, written) = self
             .value
             .take()
             .expect("serde asks for a value after its key");
@@ -354,7 +377,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
             structure: self.structure,
             name,
         };
-        seed.deserialize(Value { raw, place })
+        seed.deserialize(Value { written, place })
     }
 }
 
@@ -375,7 +398,7 @@ impl<'de> SeqAccess<'de> for Elements<'de, '_> {
         };
         let place = Place::Element { outer: &self.place };
         seed.deserialize(Value {
-            raw: raw.get(),
+            written: vec![raw.get()],
             place,
         })
         .map(Some)
@@ -407,6 +430,52 @@ mod tests {
         assert_eq!(request.version.tag, "1");
     }
 
+    /// As Go's `encoding/json` decodes the later value into what the earlier one left.
+    #[test]
+    fn a_key_that_is_repeated_adds_to_what_is_there() {
+        let request: GetRequest = decode(
+            r#"{"source": {"repository": "a", "insecure": true, "ca_certs": ["1", "2"],
+                           "platform": {"os": "x", "architecture": "y"}},
+                "Source": {"repository": "b", "ca_certs": ["3"], "platform": {"OS": "z"}},
+                "source": null, "source": {"tag": 1},
+                "version": {"tag": "t"}, "version": {"digest": "d"}}"#,
+        )
+        .unwrap();
+        let source = request.source;
+        assert_eq!((source.repository.as_str(), source.insecure), ("b", true));
+        assert_eq!(source.ca_certs, ["3"]);
+        assert_eq!(source.tag.0, "1");
+        let platform = source.platform.unwrap();
+        assert_eq!((&*platform.os, &*platform.architecture), ("z", "y"));
+        let version = request.version;
+        assert_eq!((&*version.tag, &*version.digest), ("t", "d"));
+
+        for hidden in [r#"{"sauce": 1}"#, "[]"] {
+            let input = format!(r#"{{"source": {hidden}, "source": {{}}}}"#);
+            assert!(decode::<GetRequest>(&input).is_err(), "{hidden}");
+        }
+    }
+
+    #[test]
+    fn null_empties_what_can_be_absent_and_leaves_the_rest() {
+        let request: CheckRequest = decode(
+            r#"{"source": {"repository": "a", "repository": null, "debug": true, "debug": null,
+                           "ca_certs": ["1"], "ca_certs": null, "tag": "1", "tag": null,
+                           "platform": {"os": "x"}, "platform": null, "platform": {"architecture": "y"},
+                           "registry_mirror": {"host": "h"}, "registry_mirror": null,
+                           "max_concurrent_requests": 1, "max_concurrent_requests": null},
+                "version": {"tag": "1"}, "version": null}"#,
+        )
+        .unwrap();
+        let source = request.source;
+        assert_eq!((source.repository.as_str(), source.debug), ("a", true));
+        assert!(source.ca_certs.is_empty() && source.tag.0.is_empty());
+        let platform = source.platform.unwrap();
+        assert_eq!((&*platform.os, &*platform.architecture), ("", "y"));
+        assert!(source.registry_mirror.is_none() && source.max_concurrent_requests.is_none());
+        assert!(request.version.is_none());
+    }
+
     #[test]
     fn null_sets_nothing() {
         let request: CheckRequest = decode(
@@ -436,6 +505,22 @@ mod tests {
                 decode(&format!(r#"{{"source": {{"tag": {json}}}}}"#)).unwrap();
             assert_eq!(request.source.tag.0, tag, "{json}");
         }
+    }
+
+    #[test]
+    fn what_is_no_character_is_replaced() {
+        let request: PutRequest = decode(
+            r#"{"source": {"repository": "\ud800a", "tag": "\udc00", "ca_certs": ["\ud83d\ude00"]}}"#,
+        )
+        .unwrap();
+        assert_eq!(request.source.repository, "\u{fffd}a");
+        assert_eq!(request.source.tag.0, "\u{fffd}");
+        assert_eq!(request.source.ca_certs, ["\u{1f600}"]);
+        let error = decode::<PutRequest>(r#"{"\ud800": 1}"#).unwrap_err();
+        assert_eq!(error, "json: unknown field \"\u{fffd}\"");
+        let bytes = b"{\"source\": {\"repository\": \"a\xff\"}}";
+        let request: PutRequest = from_slice(bytes).unwrap();
+        assert_eq!(request.source.repository, "a\u{fffd}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod decode;
 mod encode;
 mod request;
 mod response;
+mod surrogates;
 
 pub use decode::DecodeError;
 pub use encode::to_json;
@@ -19,8 +20,9 @@ use serde::de::DeserializeOwned;
 ///
 /// The rules are those of Go's `encoding/json` with `DisallowUnknownFields`,
 /// because pipelines have been written against them: keys match whatever their
-/// case, `null` leaves the default, the last of two equal keys wins, unknown keys
-/// are refused at every level, and bytes after the first value are not looked at.
+/// case, `null` leaves the default, of two equal keys the last wins field by field,
+/// unknown keys are refused at every level, what is no character becomes U+FFFD,
+/// and bytes after the first value are not looked at.
 ///
 /// # Errors
 ///

@@ -9,6 +9,7 @@ mod tags;
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Once;
 
 use regimg_select::PushTags;
 
@@ -52,11 +53,12 @@ pub(crate) async fn put(
         None => None,
         Some(trust) => Some(sign::Signing::open(trust, &names, report).await?),
     };
-    report.info(&format!("pushing tag(s) {}", names.join(", ")));
     let push = push::Push {
         repository: &repository,
         mounts: &mounts,
         report,
+        names: names.join(", "),
+        begun: Once::new(),
     };
     let manifest = push.content(image, compression, &phase).await?;
     if signing.is_some() {

@@ -1,6 +1,7 @@
 //! The pushing itself: blobs, manifests, tags, in this order.
 
 use std::io;
+use std::sync::Once;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,9 @@ pub(super) struct Push<'a> {
     pub(super) repository: &'a RepositoryClient,
     pub(super) mounts: &'a Mounts,
     pub(super) report: &'a Reporter,
+    /// The tags, for people.
+    pub(super) names: String,
+    pub(super) begun: Once,
 }
 
 /// What became of the blobs.
@@ -80,6 +84,13 @@ impl Push<'_> {
         Ok(prepared.manifest)
     }
 
+    /// Says, once, that the push begins: before anything is sent, and after all that was found
+    /// wrong with the image until then.
+    fn begin(&self) {
+        let say = || self.report.info(&format!("pushing tag(s) {}", self.names));
+        self.begun.call_once(say);
+    }
+
     async fn blobs(&self, blobs: UnboundedReceiver<Blob>) -> Result<Tally, Error> {
         let blobs = stream::unfold(blobs, |mut blobs| async {
             blobs.recv().await.map(|blob| (blob, blobs))
@@ -90,6 +101,7 @@ impl Push<'_> {
     }
 
     async fn blob(&self, blob: Blob) -> Result<BlobOutcome, Error> {
+        self.begin();
         let digest = &blob.descriptor().digest;
         let bar = self.report.bar(blob.descriptor());
         let from = self.mounts.of_blob(&blob);
@@ -138,6 +150,7 @@ impl Push<'_> {
     }
 
     async fn child(&self, manifest: &RawManifest) -> Result<(), Error> {
+        self.begin();
         let digest = manifest.digest();
         let identifier = Identifier::Digest(digest.clone());
         let pushing = self.repository.push_manifest(&identifier, manifest);
@@ -150,6 +163,7 @@ impl Push<'_> {
 
     /// Pushes the manifest under each tag.
     pub(super) async fn tags(&self, manifest: &RawManifest, tags: &PushTags) -> Result<(), Error> {
+        self.begin();
         let (digest, size) = (manifest.digest(), manifest.bytes().len());
         for tag in tags.in_push_order() {
             let identifier = Identifier::Tag(tag.clone());

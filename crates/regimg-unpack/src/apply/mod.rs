@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use regimg_core::Digest;
 use rustix::process::{Gid, Uid, getegid, geteuid};
 
-use crate::ahead::Ahead;
+use crate::ahead;
 use crate::decompress::{self, Decoded, Decompressed};
 use crate::error::Error;
 use crate::options::{Options, Ownership};
@@ -72,13 +72,13 @@ pub fn apply(
 
 /// Applies an image's layers, the lowest first.
 ///
-/// A thread decompresses ahead of the calling one, up to 16 MiB and across layers, so that
-/// the next layer stands ready when one is done. Otherwise as [`apply`]; the outcome is that
-/// of all layers together.
+/// Two threads read and decompress ahead of the calling one, up to 16 MiB and across layers,
+/// so that the next layer stands ready when one is done. Otherwise as [`apply`]; the outcome
+/// is that of all layers together.
 ///
 /// # Errors
 ///
-/// As [`apply`], with the layer's index. The thread ends once its reader returns, which an
+/// As [`apply`], with the layer's index. The threads end once the reader returns, which an
 /// error does not wait for.
 pub fn apply_all<I>(
     layers: I,
@@ -96,13 +96,13 @@ where
     if count == 0 {
         return Ok(total);
     }
-    let mut ahead = Ahead::start(layers, &options.limits)
-        .map_err(|error| Error::source("cannot start the decompressing thread", error))?;
+    let mut archives = ahead::start(layers, &options.limits)
+        .map_err(|error| Error::source("cannot start a thread", error))?;
     let mut notes = Notes::to(progress);
     for index in 0..count {
         notes.index = index;
         let outcome = Layer::new(root, options, &mut notes)
-            .apply(ahead.layer(), digests.of_layer(index))
+            .apply(archives.stream(), digests.of_layer(index))
             .map_err(|error| error.in_layer(index))?;
         total.add(outcome);
     }
