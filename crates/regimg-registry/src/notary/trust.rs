@@ -116,7 +116,10 @@ impl Trust {
         let mut timestamp = read::timestamp(wire, &self.root, CURRENT, now).await?;
         if timestamp.version <= self.timestamp.version {
             // A cache has kept the old one; nobody can have asked for the next one before.
-            let next = format!("{}.timestamp.json", self.timestamp.version + 1);
+            let next = format!(
+                "{}.timestamp.json",
+                self.timestamp.version.saturating_add(1)
+            );
             timestamp = read::timestamp(wire, &self.root, &next, now).await?;
         }
         read::snapshot(wire, &self.root, &timestamp, now).await
