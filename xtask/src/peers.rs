@@ -36,7 +36,7 @@ enum Delivery {
     },
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
