@@ -17,3 +17,4 @@ mod pages;
 mod peers;
 mod protocol;
 mod put;
+mod trust;

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::background::{Background, bind};
-use crate::registry::base64_of;
+use crate::base64;
 
 /// The account that everybody belongs to.
 pub const ACCOUNT: &str = "123456789012";
@@ -301,7 +301,7 @@ fn usual(call: &Call, lifetime: Option<Duration>) -> (u16, String) {
         .map_or(0, |since| since.as_secs());
     let token = |public| {
         let password = Aws::password(&call.access_key, &call.region, public);
-        base64_of(&format!("AWS:{password}"))
+        base64::encode(format!("AWS:{password}").as_bytes())
     };
     let body = match call.operation {
         Some(Operation::Token) => format!(

@@ -12,12 +12,14 @@
 //! ```
 
 pub mod aws;
+pub mod notary;
 pub mod process;
 pub mod registry;
 pub mod tls;
 pub mod tree;
 
 mod background;
+mod base64;
 mod content;
 mod digest;
 mod image;

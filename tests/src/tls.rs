@@ -107,6 +107,16 @@ impl Authority {
         self.sign(&parameters)
     }
 
+    /// Signs a certificate for `names` that servers and clients may show.
+    pub(crate) fn peer(&self, names: &[&str]) -> Identity {
+        let mut parameters = parameters("peer", names);
+        parameters.extended_key_usages = vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ];
+        self.sign(&parameters)
+    }
+
     fn sign(&self, parameters: &CertificateParams) -> Identity {
         let key = new_key();
         let certificate = parameters

@@ -36,7 +36,7 @@ enum Delivery {
     },
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer {
         program: "docker-registry",
         package: "docker-registry",
@@ -72,6 +72,12 @@ const PEERS: [Peer; 8] = [
         program: "python3",
         package: "python3",
         delivery: Delivery::Installed,
+    },
+    // The package has `notary` and `notary-signer` as well.
+    Peer {
+        program: "notary-server",
+        package: "notary",
+        delivery: Delivery::Unpacked,
     },
     // AWS's services as far as the tests ask them. `moto[server]` would bring 200 MB for the others.
     Peer {

@@ -76,6 +76,8 @@ impl Default for Config {
 /// When plain `http` may be tried. `https` is tried first, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlainHttp {
+    /// For no host.
+    Never,
     /// Only for hosts that [`regimg_core::Registry::is_local`] accepts.
     #[default]
     LocalOnly,

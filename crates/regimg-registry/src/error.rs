@@ -175,7 +175,7 @@ impl Error {
     }
 
     /// Keeps what the one that refused calls it.
-    #[cfg(feature = "ecr")]
+    #[cfg(any(feature = "ecr", feature = "notary"))]
     pub(crate) fn with_codes(mut self, codes: impl Into<Vec<String>>) -> Self {
         self.0.codes = codes.into();
         self

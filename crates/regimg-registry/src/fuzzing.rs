@@ -64,3 +64,23 @@ fn header(name: &'static str, value: &str) -> Option<HeaderMap> {
         value,
     )]))
 }
+
+/// Reads a file of trust data as every kind of document; returns those kinds that it is, after having
+/// seen that each would be written as it was read.
+#[cfg(feature = "notary")]
+pub fn trust_document(file: &[u8]) -> Vec<&'static str> {
+    crate::notary::fuzzing::document(file)
+}
+
+/// Reads a private key that is not encrypted; returns its ID. Of one that is, only how it is.
+#[cfg(feature = "notary")]
+pub fn signing_key(text: &str) -> Option<String> {
+    let key = crate::SigningKey::from_pem(&text.into(), &"".into()).ok()?;
+    Some(key.id().to_owned())
+}
+
+/// Says whether a certificate may vouch for the trust data of a repository.
+#[cfg(feature = "notary")]
+pub fn root_certificate(pem: &[u8], gun: &str, today: SystemTime) -> bool {
+    crate::notary::fuzzing::root_certificate(pem, gun, today)
+}

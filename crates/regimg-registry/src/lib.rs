@@ -39,7 +39,7 @@
 //!
 //! | Where | What |
 //! | --- | --- |
-//! | Address | `https`; then `http`, only for local hosts or with [`PlainHttp::Allowed`], and never because a connection broke |
+//! | Address | `https`; then `http`, only for local hosts or with [`PlainHttp::Allowed`], not even there with [`PlainHttp::Never`], and never because a connection broke |
 //! | Certificates | the system's authorities and [`Config::ca_certs`], which may hold a self-signed server's own; a refusal names the issuer; unverified only by [`ServerCertificates::DangerouslyIgnored`] |
 //! | Client certificate | to the registry and the token server it names, see [`ClientIdentity`] |
 //! | Greeting | `GET /v2/` once for each registry, however many ask at one time |
@@ -63,6 +63,7 @@
 //! | Uploads | `HEAD`, mount, `POST`, one `PATCH`, `PUT`; resumed by the upload's status; chunks after 413; ended by `DELETE` when given up |
 //! | Pushing a tree | each blob once, children before parents, tags last; foreign layers stay where they are |
 //! | Digests | `sha256` and `sha512` |
+//! | Signatures of tags (Docker Content Trust, Notary v1) | with the feature `notary`: the trust data is verified, the tags are added to every role of the key in one update, and what the server made of it is read back |
 //!
 //! # Beside other Rust clients
 //!
@@ -113,6 +114,7 @@
 //! | `acr` | `Acr`, which logs in to Azure Container Registry; off by default |
 //! | `docker-config` | `DockerConfig`, a source of credentials; off by default |
 //! | `ecr` | `Ecr`, a source of credentials for Amazon's registries, with AWS's own libraries; off by default |
+//! | `notary` | `Notary`, which signs tags at a notary server (Docker Content Trust); off by default |
 //!
 //! [distribution specification]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -136,6 +138,8 @@ mod auth;
 mod docker_config;
 #[cfg(feature = "ecr")]
 mod ecr;
+#[cfg(feature = "notary")]
+mod notary;
 mod ping;
 mod session;
 
@@ -165,6 +169,8 @@ pub use docker_config::{DockerConfig, Helpers};
 pub use ecr::{AwsKeys, Ecr, EcrConfig, EcrHost};
 pub use error::{Error, ErrorKind};
 pub use manifest::ManifestOutcome;
+#[cfg(feature = "notary")]
+pub use notary::{Notary, NotaryConfig, Published, Signer, SigningKey, Target};
 pub use push::{Artifact, Pushed};
 pub use repository::RepositoryClient;
 pub use tags::TagPages;

@@ -26,7 +26,11 @@ pub(crate) struct Endpoint {
 /// it down to get a password in the clear.
 pub(crate) async fn find(transport: &Transport, registry: &Registry) -> Result<Endpoint, Error> {
     let mut retry = transport.retry();
-    let may_be_plain = transport.config().plain_http == PlainHttp::Allowed || registry.is_local();
+    let may_be_plain = match transport.config().plain_http {
+        PlainHttp::Never => false,
+        PlainHttp::LocalOnly => registry.is_local(),
+        PlainHttp::Allowed => true,
+    };
     loop {
         let found = if may_be_plain {
             either(transport, registry).await

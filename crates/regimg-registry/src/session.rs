@@ -68,6 +68,20 @@ impl Session {
         }
     }
 
+    /// Shows a password only where it is asked for.
+    #[cfg(feature = "notary")]
+    pub(crate) fn reserved(mut self) -> Self {
+        self.prover = self.prover.reserved();
+        self
+    }
+
+    /// Returns what may be presented, to be kept out of what is told.
+    #[cfg(feature = "notary")]
+    pub(crate) async fn secrets(&self) -> Vec<String> {
+        let credential = self.prover.credential().await;
+        credential.map_or_else(|_| Vec::new(), |credential| credential.secrets())
+    }
+
     pub(crate) fn transport(&self) -> &Arc<Transport> {
         &self.transport
     }

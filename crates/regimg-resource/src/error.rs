@@ -31,14 +31,6 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
-    /// A field of the request asks for something this version does not do.
-    #[error("{field} is not supported by this version of regimg{advice}")]
-    Unsupported {
-        /// The field's path in the request.
-        field: &'static str,
-        /// What to do instead, beginning with punctuation; may be empty.
-        advice: &'static str,
-    },
     /// The format is none of the known ones.
     #[error("unknown format provided, must be one of 'rootfs', 'oci', 'oci-layout: {0}")]
     UnknownFormat(String),

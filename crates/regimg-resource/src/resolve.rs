@@ -8,7 +8,7 @@ mod mirror;
 mod name;
 mod origin;
 mod tls;
-mod unsupported;
+mod trust;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,7 +24,7 @@ pub(crate) use located::Located;
 pub(crate) use mirror::Origins;
 pub(crate) use name::{Name, Pinned};
 pub(crate) use origin::{Origin, Patience};
-pub(crate) use unsupported::refuse_for_put;
+pub(crate) use trust::Trust;
 
 /// First wait between two tries when the environment says `TEST=true`. Compat: what
 /// upstream's suite sets so that it need not wait.

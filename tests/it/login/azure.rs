@@ -1,6 +1,7 @@
 //! Azure: which identity logs in, by the source and by Azure's own variables.
 
 use regimg_resource::Command;
+use regimg_tests::notary::{Key, Owner};
 use regimg_tests::registry::{Auth, Fault, Match, Origin, Record, Registry};
 use regimg_tests::tls::Authority;
 use serde_json::{Value, json};
@@ -357,4 +358,46 @@ fn fields_that_contradict_each_other_are_refused() {
     let message = driver::call_in(&environment, Command::Check, &request, None).failure();
     assert!(message.contains("is not an https address"), "{message}");
     assert!(azure.registry.requests().is_empty());
+}
+
+/// What Azure gives out signs at the registry's own host and at no other.
+#[test]
+fn a_notary_server_is_logged_in_to_if_it_is_the_registry() {
+    let key = Key::new();
+    let elsewhere = || {
+        let auth = Auth::bearer().account("signer", "other-pa55word");
+        Registry::builder()
+            .tls()
+            .auth(auth.anonymous_pull())
+            .start()
+    };
+    for other in [None, Some(elsewhere())] {
+        let azure = Azure::new();
+        let name = azure.source["repository"].as_str().unwrap().to_owned();
+        let notary = other.as_ref().unwrap_or(&azure.registry);
+        notary.entrust(&Owner::new(&name).targets(&key));
+        let azure = azure.with(json!({"content_trust": {
+            "server": other.as_ref().map(|notary| notary.url(Origin::Registry)),
+            "repository_key_id": key.id(),
+            "repository_key": key.pem(),
+        }}));
+        let mut source = azure.source.clone();
+        let authorities = source["ca_certs"].as_array_mut().unwrap();
+        authorities.extend(other.as_ref().map(|notary| json!(notary.ca_pem())));
+        let outcome = run(Command::Put, &source, &azure.environment(&[]));
+        tells_nothing(&outcome, &SECRETS);
+        let Some(notary) = &other else {
+            outcome.answer();
+            let trusted = azure.registry.trusted(&name).unwrap();
+            assert!(trusted["targets"].contains_key("2.0.0"));
+            continue;
+        };
+        let message = outcome.failure();
+        assert!(message.contains("but not signed"), "{message}");
+        for request in notary.requests() {
+            assert_ne!(request.path, EXCHANGE);
+            let shown = request.authorization().unwrap_or_default();
+            assert!(!shown.starts_with("Basic"), "{request:?}");
+        }
+    }
 }

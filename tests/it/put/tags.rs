@@ -288,7 +288,7 @@ fn requests_that_cannot_be_meant_are_refused_before_anything_is_sent() {
         (
             json!({"tag": "1", "content_trust": {"server": "s"}}),
             json!({}),
-            "source.content_trust is not supported",
+            "source.content_trust.repository_key_id: is missing",
         ),
         (
             json!({"tag": "1", "aws_region": "r"}),

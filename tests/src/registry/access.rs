@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::auth::{Auth, Scheme};
+use super::auth::{Auth, Greeting, Scheme};
 use super::lock;
 use super::reply::Reply;
 use super::route::Route;
+use crate::base64;
 
 /// A permission: an action in a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +87,7 @@ pub(super) fn authorize(
     head: &http::request::Parts,
 ) -> Result<(), Box<Reply>> {
     let route = Route::parse(head.uri.path());
-    if auth.open_ping && route == Route::Ping {
+    if auth.greeting == Greeting::Open && route == Route::Ping {
         return Ok(());
     }
     let needed = needed(route, &head.method);
@@ -150,7 +151,12 @@ fn needed(route: Route<'_>, method: &http::Method) -> Vec<Grant> {
 
 fn challenge(auth: &Auth, realm: &str, needed: &[Grant], error: &str) -> Reply {
     let mut reply = Reply::fault(StatusCode::UNAUTHORIZED);
-    let scope = scope_text(needed);
+    let scope = match scope_text(needed) {
+        none if none.is_empty() && auth.greeting == Greeting::Catalog => {
+            "registry:catalog:*".to_owned()
+        }
+        scope => scope,
+    };
     let mut lines = auth.challenges.clone();
     if lines.is_empty() {
         lines.push(default_challenge(auth, &scope, error));
@@ -202,30 +208,7 @@ pub(super) fn basic_credentials(headers: &HeaderMap) -> Option<(String, String)>
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let text = String::from_utf8(base64(encoded.trim())?).ok()?;
+    let text = String::from_utf8(base64::decode(encoded.trim())?).ok()?;
     let (name, password) = text.split_once(':')?;
     Some((name.to_owned(), password.to_owned()))
-}
-
-/// Decodes standard base64; padding is optional.
-fn base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let (mut bits, mut count) = (0_u32, 0);
-    for digit in text.trim_end_matches('=').bytes() {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from(bits >> count & 0xff).ok()?);
-        }
-    }
-    Some(bytes)
 }

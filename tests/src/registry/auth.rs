@@ -18,7 +18,7 @@ pub struct Auth {
     pub(super) scheme: Scheme,
     pub(super) accounts: Vec<Account>,
     pub(super) anonymous_pull: bool,
-    pub(super) open_ping: bool,
+    pub(super) greeting: Greeting,
     pub(super) challenges: Vec<String>,
     pub(super) realm: Realm,
     pub(super) expires_in: Option<u64>,
@@ -35,6 +35,17 @@ pub(super) enum Scheme {
     None,
     Basic,
     Bearer,
+}
+
+/// What `/v2/` itself wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// Any login.
+    Closed,
+    /// Nothing.
+    Open,
+    /// One for the catalog, as it says.
+    Catalog,
 }
 
 #[derive(Clone, Debug)]
@@ -75,7 +86,7 @@ impl Auth {
             scheme: Scheme::None,
             accounts: Vec::new(),
             anonymous_pull: false,
-            open_ping: false,
+            greeting: Greeting::Closed,
             challenges: Vec::new(),
             realm: Realm::Same,
             expires_in: Some(300),
@@ -136,7 +147,7 @@ impl Auth {
     /// Answers 200 to `/v2/` without authentication, as Nexus and Artifactory do, and 401 to the rest.
     #[must_use]
     pub fn open_ping(mut self) -> Self {
-        self.open_ping = true;
+        self.greeting = Greeting::Open;
         self
     }
 
@@ -194,6 +205,13 @@ impl Auth {
     #[must_use]
     pub fn first_scope_only(mut self) -> Self {
         self.first_scope_only = true;
+        self
+    }
+
+    /// Names the scope of the catalog in the challenge to `/v2/`, as notary servers do.
+    #[must_use]
+    pub fn catalog_greeting(mut self) -> Self {
+        self.greeting = Greeting::Catalog;
         self
     }
 

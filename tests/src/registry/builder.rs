@@ -235,6 +235,7 @@ impl Builder {
     fn service(self, urls: Urls) -> Service {
         Service {
             store: Mutex::new(Store::default()),
+            trust: Mutex::default(),
             diary: Arc::new(Diary::default()),
             faults: self.faults,
             latency: self.latency,

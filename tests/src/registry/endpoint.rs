@@ -10,7 +10,7 @@ use super::reply::Reply;
 use super::route::Route;
 use super::service::Service;
 use super::uploads::{UploadLocation, Uploads};
-use super::{blobs, lock, manifests, tags, token};
+use super::{blobs, lock, manifests, tags, token, trust};
 
 impl Service {
     /// Answers a request that is allowed.
@@ -37,6 +37,14 @@ impl Service {
                     &head.headers,
                     bytes,
                 ))
+            }
+            Route::Trust {
+                repository,
+                file: "",
+            } if head.method == Method::POST => {
+                let bytes = body.collect().await?;
+                let mut trust = lock(&self.trust);
+                Ok(trust::update(&mut trust, repository, &head.headers, &bytes))
             }
             _ => {
                 body.drain().await;
@@ -72,6 +80,7 @@ impl Service {
                 let kind = token::field(&query, "artifactType");
                 manifests::referrers(&store, repository, digest, kind)
             }
+            Route::Trust { repository, file } => trust::get(&lock(&self.trust), repository, file),
             _ => Reply::not_found("UNSUPPORTED", "no such endpoint"),
         }
     }

@@ -25,6 +25,7 @@ mod signer;
 mod store;
 mod tags;
 mod token;
+mod trust;
 mod uploads;
 
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub use fault::{Ending, Fault};
 pub use record::{Origin, Record};
 pub use route::RouteKind;
 pub use rule::Match;
-pub(crate) use signer::base64 as base64_of;
+pub(crate) use signer::plain as plain_signature;
 pub use tags::{LinkForm, Paging};
 pub use uploads::UploadLocation;
 
@@ -46,6 +47,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::background::Background;
+use crate::notary::{Collection, Owner, Trusted};
 use crate::{Artifact, Blob, Content, Digest};
 use pattern::Pattern;
 use service::Service;
@@ -202,6 +204,29 @@ impl Registry {
     /// How many uploads were started and neither finished nor cancelled.
     pub fn open_uploads(&self) -> usize {
         lock(&self.service.store).open_uploads()
+    }
+
+    // What it vouches for.
+
+    /// Takes over the trust data that an owner has made, in place of those of the same name.
+    pub fn entrust(&self, owner: &Owner) {
+        let (name, collection) = (owner.name.clone(), Collection::new(owner));
+        lock(&self.service.trust).insert(name, collection);
+    }
+
+    /// Reads what a client trusts that sees the name for the first time.
+    ///
+    /// # Errors
+    /// The document that keeps it from trusting anything.
+    pub fn trusted(&self, name: &str) -> Result<Trusted, String> {
+        let trust = lock(&self.service.trust);
+        let collection = trust.get(name).ok_or("there are no trust data")?;
+        collection.read()
+    }
+
+    /// A document of the trust data: `ROLE`, `VERSION.ROLE` or `ROLE.SHA256`.
+    pub fn trust_document(&self, name: &str, document: &str) -> Option<Bytes> {
+        lock(&self.service.trust).get(name)?.document(document)
     }
 
     // What it does.

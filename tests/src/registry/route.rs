@@ -17,6 +17,8 @@ pub enum RouteKind {
     Tags,
     /// Referrers of a manifest.
     Referrers,
+    /// Trust data and their updates.
+    Trust,
     /// The token service.
     Token,
     /// Anything else.
@@ -49,6 +51,11 @@ pub(super) enum Route<'a> {
         repository: &'a str,
         digest: &'a str,
     },
+    /// A file of the notary server; none for an update.
+    Trust {
+        repository: &'a str,
+        file: &'a str,
+    },
     Token,
     Unknown,
 }
@@ -72,6 +79,9 @@ impl<'a> Route<'a> {
     }
 
     fn in_repository(rest: &'a str) -> Option<Self> {
+        if let Some((repository, file)) = rest.split_once("/_trust/tuf/") {
+            return Some(Self::Trust { repository, file });
+        }
         if let Some(repository) = rest.strip_suffix("/tags/list") {
             return Some(Self::Tags { repository });
         }
@@ -109,6 +119,7 @@ impl<'a> Route<'a> {
             Self::Uploads { .. } | Self::Upload { .. } => RouteKind::Upload,
             Self::Tags { .. } => RouteKind::Tags,
             Self::Referrers { .. } => RouteKind::Referrers,
+            Self::Trust { .. } => RouteKind::Trust,
             Self::Token => RouteKind::Token,
             Self::Unknown => RouteKind::Other,
         }
@@ -121,7 +132,8 @@ impl<'a> Route<'a> {
             | Self::Uploads { repository }
             | Self::Upload { repository, .. }
             | Self::Tags { repository }
-            | Self::Referrers { repository, .. } => Some(repository),
+            | Self::Referrers { repository, .. }
+            | Self::Trust { repository, .. } => Some(repository),
             Self::Ping | Self::Token | Self::Unknown => None,
         }
     }
@@ -178,6 +190,20 @@ mod tests {
                 Route::Referrers {
                     repository: "a",
                     digest: "sha256:0",
+                },
+            ),
+            (
+                "/v2/a:1/b/_trust/tuf/targets/c.json",
+                Route::Trust {
+                    repository: "a:1/b",
+                    file: "targets/c.json",
+                },
+            ),
+            (
+                "/v2/a/_trust/tuf/",
+                Route::Trust {
+                    repository: "a",
+                    file: "",
                 },
             ),
             ("/token", Route::Token),

@@ -22,12 +22,14 @@ use super::rule::Faults;
 use super::store::Store;
 use super::tags::Paging;
 use super::token;
+use super::trust::Collections;
 use super::uploads::UploadLocation;
 
 /// Everything that the listeners share.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) store: Mutex<Store>,
+    pub(super) trust: Mutex<Collections>,
     pub(super) diary: Arc<Diary>,
     pub(super) faults: Faults,
     pub(super) latency: Duration,

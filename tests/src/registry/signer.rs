@@ -7,6 +7,7 @@ use rcgen::{KeyPair, SigningKey};
 use serde_json::{Value, json};
 
 use super::access::{Grant, SERVICE};
+use crate::base64;
 use crate::tls::{Identity, certificates};
 
 /// Who issues the tokens, as they say it.
@@ -29,14 +30,14 @@ impl Signer {
         let chain = certificates(self.0.certificate_pem());
         let chain: Vec<String> = chain
             .iter()
-            .map(|certificate| encode(certificate, STANDARD, true))
+            .map(|certificate| base64::encode(certificate))
             .collect();
         let header = json!({"typ": "JWT", "alg": "ES256", "x5c": chain});
-        let part = |value: &Value| encode(value.to_string().as_bytes(), URL, false);
+        let part = |value: &Value| base64::encode_url(value.to_string().as_bytes());
         let signed = format!("{}.{}", part(&header), part(&claims(number, grants, life)));
         let key = KeyPair::from_pem(self.0.key_pem()).expect("the key is PEM");
         let signature = key.sign(signed.as_bytes()).expect("the key signs");
-        format!("{signed}.{}", encode(&plain(&signature), URL, false))
+        format!("{signed}.{}", base64::encode_url(&plain(&signature)))
     }
 }
 
@@ -74,7 +75,7 @@ fn claims(number: u64, grants: &[Grant], life: Duration) -> Value {
 /// Turns `SEQUENCE { INTEGER, INTEGER }` into the two numbers, one behind the other.
 ///
 /// Both are shorter than 128 bytes, so each length is one byte.
-fn plain(signature: &[u8]) -> Vec<u8> {
+pub(crate) fn plain(signature: &[u8]) -> Vec<u8> {
     let (first, rest) = integer(&signature[2..]);
     let (second, _) = integer(rest);
     [first, second].concat()
@@ -89,43 +90,9 @@ fn integer(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
     (padded, rest)
 }
 
-/// Encodes text by standard base64.
-pub(crate) fn base64(text: &str) -> String {
-    encode(text.as_bytes(), STANDARD, true)
-}
-
-const STANDARD: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// Encodes by base64.
-fn encode(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
-    let mut text = String::new();
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..=group.len() {
-            let digit = bits >> (18 - 6 * at) & 63;
-            text.push(char::from(alphabet[digit as usize]));
-        }
-        if padded {
-            text.extend(std::iter::repeat_n('=', 3 - group.len()));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn base64_in_both_alphabets() {
-        assert_eq!(encode(b"", STANDARD, true), "");
-        assert_eq!(encode(b"f", STANDARD, true), "Zg==");
-        assert_eq!(encode(b"fo", URL, false), "Zm8");
-        assert_eq!(encode(&[0xfb, 0xff, 0xfe], STANDARD, true), "+//+");
-        assert_eq!(encode(&[0xfb, 0xff, 0xfe], URL, false), "-__-");
-    }
 
     #[test]
     fn signatures_have_a_fixed_length() {

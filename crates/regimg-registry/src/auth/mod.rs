@@ -170,7 +170,12 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 /// Reads the same, with or without padding and blanks.
-#[cfg(any(feature = "docker-config", feature = "acr", feature = "ecr"))]
+#[cfg(any(
+    feature = "docker-config",
+    feature = "acr",
+    feature = "ecr",
+    feature = "notary"
+))]
 pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
     let digits = text.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0_u32);
@@ -198,7 +203,12 @@ pub(crate) fn unbase64(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    #[cfg(any(feature = "docker-config", feature = "acr", feature = "ecr"))]
+    #[cfg(any(
+        feature = "docker-config",
+        feature = "acr",
+        feature = "ecr",
+        feature = "notary"
+    ))]
     #[test]
     fn base64_is_read_as_it_is_written() {
         for length in 0..40_u8 {

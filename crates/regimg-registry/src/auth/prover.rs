@@ -35,6 +35,8 @@ pub(crate) struct Prover {
     /// Scopes that were demanded beyond those asked for.
     widened: Mutex<HashMap<Vec<Scope>, Vec<Scope>>>,
     tokens: Tokens,
+    /// Whether a password is shown to a registry that did not ask for one.
+    is_forward: bool,
 }
 
 /// What one try presents.
@@ -76,6 +78,16 @@ impl Prover {
             learned: Mutex::default(),
             widened: Mutex::default(),
             tokens: Tokens::default(),
+            is_forward: true,
+        }
+    }
+
+    /// Makes it wait until it is asked.
+    #[cfg(feature = "notary")]
+    pub(crate) fn reserved(self) -> Self {
+        Self {
+            is_forward: false,
+            ..self
         }
     }
 
@@ -105,6 +117,7 @@ impl Prover {
             }
             // Nexus and Artifactory let `/v2/` pass and refuse what follows; a password given for
             // this registry is shown to it unasked.
+            (Credential::Basic { .. }, Scheme::None) if !self.is_forward => Ok(Proof::Nothing),
             (Credential::Basic { .. }, Scheme::Basic | Scheme::None) => {
                 basic_proof(&endpoint, &credential)
             }

@@ -24,6 +24,13 @@ impl Scope {
         Self::new(path, &["push", "pull"])
     }
 
+    /// Any actions, in the order given.
+    #[cfg(feature = "notary")]
+    pub(crate) fn repository(path: &str, actions: &[String]) -> Self {
+        let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
+        Self::new(path, &actions)
+    }
+
     fn new(path: &str, actions: &[&str]) -> Self {
         let actions = actions.iter().map(|&action| action.to_owned()).collect();
         Self {

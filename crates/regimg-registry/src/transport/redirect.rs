@@ -19,7 +19,7 @@ pub(crate) enum Redirects {
     /// Even from `https` to `http`, because a digest vouches for the bytes.
     Verified,
     /// Nowhere: whoever is asked answers itself.
-    #[cfg(feature = "acr")]
+    #[cfg(any(feature = "acr", feature = "notary"))]
     Never,
 }
 
@@ -27,7 +27,7 @@ impl Redirects {
     fn plain_text(self) -> PlainText {
         match self {
             Self::Strict => PlainText::Keep,
-            #[cfg(feature = "acr")]
+            #[cfg(any(feature = "acr", feature = "notary"))]
             Self::Never => PlainText::Keep,
             Self::Verified => PlainText::Accept,
         }
@@ -38,7 +38,7 @@ impl Redirects {
 ///
 /// Only `307` and `308` promise that method and body stay, so only they move an upload.
 pub(crate) fn next(request: &Outgoing<'_>, response: &Response) -> Result<Option<Url>, Error> {
-    #[cfg(feature = "acr")]
+    #[cfg(any(feature = "acr", feature = "notary"))]
     if request.redirects == Redirects::Never {
         return Ok(None);
     }

@@ -18,6 +18,8 @@ mod large;
 mod limits;
 mod log;
 mod manifests;
+#[cfg(feature = "notary")]
+mod notary;
 mod peers;
 mod proxies;
 mod push;

@@ -219,9 +219,11 @@ pub struct Source {
     ///
     /// Default: none. Example: `{host: mirror.example.com}`.
     pub registry_mirror: Option<RegistryMirror>,
-    /// Notary configuration for signing in `out`, which refuses it: Notary v1 is not supported.
+    /// Signs what `out` pushes, for Docker Content Trust: see [signing](#signing). `check` and `in`
+    /// take no notice of it.
     ///
-    /// Default: none. Example: none.
+    /// Default: nothing is signed. Example: `{repository_key_id: ((trust.key_id)), repository_key: ((trust.key)),
+    /// repository_passphrase: ((trust.passphrase))}`.
     pub content_trust: Option<ContentTrust>,
     /// More certificate authorities to trust, each a PEM text. A server's own certificate may
     /// be one.
@@ -294,23 +296,44 @@ pub struct RegistryMirror {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename = "resource.ContentTrust")]
 pub struct ContentTrust {
-    /// The notary server.
+    /// The address of the notary server, by `https`.
+    ///
+    /// Default: the registry's host; for Docker Hub `https://notary.docker.io`. Example: `https://notary.example.com:4443`.
     pub server: String,
-    /// Id of the repository key.
+    /// The ID of the key, which is also the name of its file, without `.key`.
+    ///
+    /// Required. Example: `((trust.key_id))`.
     pub repository_key_id: String,
-    /// The repository key, PEM.
+    /// The private key of the targets, or of a delegation that may sign all of the tags: what is in
+    /// its file, PEM. ECDSA on P-256.
+    ///
+    /// Required. Example: `((trust.key))`.
     pub repository_key: MaybeSecret,
-    /// Passphrase of the repository key.
+    /// The passphrase of the key, if it is encrypted.
+    ///
+    /// Default: none. Example: `((trust.passphrase))`.
     pub repository_passphrase: MaybeSecret,
-    /// Client key for the server.
+    /// The private key of `tls_cert`, PEM, not encrypted.
+    ///
+    /// Default: none. Example: `((trust.client_key))`.
     pub tls_key: MaybeSecret,
-    /// Client certificate for the server.
+    /// The certificate to show to the notary server if it asks for one, PEM. That of the source is
+    /// for the registry only.
+    ///
+    /// Default: none. Example: `((trust.client_cert))`.
     pub tls_cert: String,
-    /// Scopes to ask for.
-    pub scopes: Vec<String>,
-    /// Logs in to the server with this name.
+    /// What the notary server's token service is asked to allow: `pull`, `push,pull`,
+    /// `push,pull,delete` or `catalog`. Signing takes the second.
+    ///
+    /// Default: `push,pull`. Example: `push,pull,delete`.
+    pub scopes: String,
+    /// The name to log in to the notary server with.
+    ///
+    /// Default: the login of the source. Example: `((trust.username))`.
     pub username: String,
-    /// Logs in to the server with this password.
+    /// The password to log in to the notary server with.
+    ///
+    /// Default: the login of the source. Example: `((trust.password))`.
     pub password: MaybeSecret,
 }
 

@@ -4,6 +4,7 @@ mod mount;
 mod options;
 mod place;
 mod push;
+mod sign;
 mod tags;
 
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ use crate::error::{During, Error};
 use crate::image::{Image, StepDirectory};
 use crate::protocol::{MetadataField, PutRequest, StepResponse, Version};
 use crate::report::Reporter;
-use crate::resolve::{self, Located, Origin, Settings};
+use crate::resolve::{Located, Origin, Settings, Trust};
 
 /// Pushes the image that `params.image` names below `directory`: its blobs side by
 /// side, then its manifests, then the tags one by one.
@@ -32,9 +33,9 @@ pub(crate) async fn put(
     report: &Reporter,
 ) -> Result<StepResponse<Version>, Error> {
     let PutRequest { source, params } = request;
-    resolve::refuse_for_put(source)?;
     let located = Located::of(source, settings, report).await?;
     let origin = Origin::to_push_to(source, &located).during("could not resolve repository")?;
+    let trust = Trust::of(source, &origin, settings)?;
     let step = StepDirectory::new(directory).during(format!("opening {}", directory.display()))?;
     let compression = options::compression(params)?;
     let mounts = mount::Mounts::of(params, &origin.repository)?;
@@ -48,6 +49,10 @@ pub(crate) async fn put(
     plan.warn(report);
     let tags = plan.complete(&repository).await?;
     let names: Vec<_> = each_once(&tags).collect();
+    let signing = match &trust {
+        None => None,
+        Some(trust) => Some(sign::Signing::open(trust, &names, report).await?),
+    };
     let push = push::Push {
         repository: &repository,
         mounts: &mounts,
@@ -56,7 +61,13 @@ pub(crate) async fn put(
         begun: Once::new(),
     };
     let manifest = push.content(image, compression, &phase).await?;
+    if signing.is_some() {
+        sign::Signing::check(&manifest)?;
+    }
     push.tags(&manifest, &tags).await?;
+    if let Some(signing) = signing {
+        signing.publish(&manifest, &names).await?;
+    }
     push.wait_until_known(manifest.digest(), settings).await;
     report.info("pushed");
     Ok(StepResponse {

@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
+use std::sync::Arc;
 
 use regimg_core::Repository;
-use regimg_registry::{Acr, Client, Config, Credential, DockerConfig, Ecr, Helpers};
+use regimg_registry::{
+    Acr, Client, Config, Credential, CredentialSource, DockerConfig, Ecr, Helpers,
+};
 
 use crate::error::{During, Error};
-use crate::protocol::{MaybeSecret, RegistryMirror, Source};
+use crate::protocol::{ContentTrust, MaybeSecret, RegistryMirror, Source};
 
 use super::azure::Azure;
 use super::located::Located;
@@ -65,6 +68,29 @@ impl Login {
         Ok(Self::or_docker(given, docker(source)?))
     }
 
+    /// Reads who asks at the notary server: its own login, else whoever asks at the origin. Compat:
+    /// upstream does the same. What a cloud gives out is for its own registry, though.
+    ///
+    /// # Errors
+    ///
+    /// Half a login.
+    pub(super) fn of_notary(
+        trust: &ContentTrust,
+        origin: &Self,
+        is_registry: bool,
+    ) -> Result<Self, Error> {
+        let fields = [
+            "source.content_trust.username",
+            "source.content_trust.password",
+        ];
+        let given = credential(&trust.username, &trust.password, fields)?;
+        Ok(match origin {
+            _ if !given.is_anonymous() => Self::Given(given),
+            Self::Azure(_) | Self::Aws(_) if !is_registry => Self::Given(given),
+            origin => origin.clone(),
+        })
+    }
+
     fn or_docker(given: Credential, docker: Option<DockerConfig>) -> Self {
         match docker {
             Some(docker) if given.is_anonymous() => Self::Docker(docker),
@@ -78,23 +104,35 @@ impl Login {
     ///
     /// A configuration or an environment that cannot be meant.
     pub(super) fn client(&self, config: Config, settings: &Settings) -> Result<Client, Error> {
-        let client = match self {
-            Self::Given(credential) => Client::new(config, credential.clone()),
+        let source = self.source(&config, settings)?;
+        Client::new(config, source).during("initialize transport")
+    }
+
+    /// Prepares what logs in so, for any client.
+    ///
+    /// # Errors
+    ///
+    /// As [`client`](Self::client).
+    pub(super) fn source(
+        &self,
+        config: &Config,
+        settings: &Settings,
+    ) -> Result<Arc<dyn CredentialSource>, Error> {
+        Ok(match self {
+            Self::Given(credential) => Arc::new(credential.clone()),
             Self::Docker(docker) => {
                 let docker = docker.clone();
-                let docker = match &settings.helpers {
+                Arc::new(match &settings.helpers {
                     Some(helpers) => docker.with_helpers(helpers.clone()),
                     None => docker,
-                };
-                Client::new(config, docker)
+                })
             }
             Self::Azure(azure) => {
-                let acr = Acr::new(azure.config(&settings.azure)?, &config);
-                Client::new(config, acr.during("initialize login to ACR")?)
+                let acr = Acr::new(azure.config(&settings.azure)?, config);
+                Arc::new(acr.during("initialize login to ACR")?)
             }
-            Self::Aws(ecr) => Client::new(config, ecr.clone()),
-        };
-        client.during("initialize transport")
+            Self::Aws(ecr) => Arc::new(ecr.clone()),
+        })
     }
 }
 

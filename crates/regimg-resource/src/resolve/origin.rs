@@ -13,6 +13,9 @@ use super::login::Login;
 use super::tls::Tls;
 use super::{Name, Settings, TEST_SILENCE, field};
 
+/// What requests say that they come from.
+pub(super) const USER_AGENT: &str = concat!("regimg/", env!("CARGO_PKG_VERSION"));
+
 /// How long a mirror is waited for where the origin would be waited for much longer: who
 /// has another place to ask does better to ask there.
 const MIRROR_PATIENCE: Duration = Duration::from_secs(15);
@@ -116,7 +119,7 @@ impl Origin {
     /// A certificate authority that is none, or an environment that says nonsense.
     pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
         let mut config = Config::default();
-        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
+        config.user_agent = String::from(USER_AGENT);
         config.plain_http = self.plain_http;
         self.tls.apply(&mut config, self.repository.registry());
         config.proxy = settings.proxy.clone();

@@ -5,7 +5,7 @@ use regimg_registry::{ClientIdentity, Config, ServerCertificates};
 use tracing::warn;
 
 use crate::error::{During, Error};
-use crate::protocol::{MaybeSecret, RegistryMirror, Source};
+use crate::protocol::{ContentTrust, MaybeSecret, RegistryMirror, Source};
 
 use super::field;
 
@@ -46,6 +46,23 @@ impl Tls {
             ca_certs: source.ca_certs.clone(),
             server_certificates: server_certificates(mirror.skip_tls_verify),
             client_identity: identity(&mirror.client_cert, &mirror.client_key, fields)?,
+        })
+    }
+
+    /// Reads what holds for the notary server, whose certificate is always verified.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of).
+    pub(super) fn of_notary(source: &Source, trust: &ContentTrust) -> Result<Self, Error> {
+        let fields = [
+            "source.content_trust.tls_cert",
+            "source.content_trust.tls_key",
+        ];
+        Ok(Self {
+            ca_certs: source.ca_certs.clone(),
+            server_certificates: ServerCertificates::Verified,
+            client_identity: identity(&trust.tls_cert, &trust.tls_key, fields)?,
         })
     }
 

@@ -8,3 +8,4 @@ mod peers;
 mod pull;
 mod push;
 mod tls;
+mod trust;
