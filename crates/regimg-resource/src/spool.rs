@@ -68,7 +68,7 @@ impl Spools {
         let state = State {
             memory: Vec::new(),
             at_hand: AtHand::default(),
-            waiting: 0,
+            asked: None,
             available: 0,
             progress: Progress::Growing,
         };
@@ -125,14 +125,15 @@ struct State {
     /// All of the bytes when none of them is in the file.
     memory: Vec<u8>,
     at_hand: AtHand,
-    /// How many readers wait for bytes.
-    waiting: usize,
+    /// Where a reader last asked for bytes, once one has. It waits for them unless some have
+    /// come since.
+    asked: Option<u64>,
     available: u64,
     progress: Progress,
 }
 
-/// Bytes that are not in the file because their reader waited for them; what came before
-/// them has been read.
+/// Bytes that are not in the file because their reader keeps up with the download: it has
+/// taken what came before them, and what comes behind them is in the file.
 #[derive(Debug, Default)]
 struct AtHand {
     pieces: VecDeque<Bytes>,
@@ -142,14 +143,15 @@ struct AtHand {
 }
 
 impl AtHand {
-    /// Takes bytes that belong at `position`, if their reader keeps up.
-    fn take(&mut self, bytes: &Bytes, position: u64, is_awaited: bool) -> bool {
-        if self.pieces.is_empty() && is_awaited {
+    /// Takes bytes that belong at `position`, if there is room and their reader, which has last
+    /// asked for those at `asked`, keeps up.
+    fn take(&mut self, bytes: &Bytes, position: u64, asked: u64) -> bool {
+        if asked == position {
+            // It waits for these, and has read everything else.
             (self.start, self.end) = (position, position);
         }
         let length = bytes.len() as u64;
-        let fits = self.end + length - self.start <= AT_HAND as u64;
-        let takes = self.end == position && fits && (is_awaited || !self.pieces.is_empty());
+        let takes = self.end == position && position + length - self.start <= AT_HAND as u64;
         if takes {
             self.pieces.push_back(bytes.clone());
             self.end += length;
@@ -220,15 +222,14 @@ impl Spool {
     /// Waits until there is something to read at `position`: bytes, the end, or a
     /// failure.
     fn wait_beyond(&self, position: u64) -> io::Result<MutexGuard<'_, State>> {
-        let is_too_early =
-            |state: &mut State| state.progress == Progress::Growing && state.available <= position;
         let mut state = self.lock();
-        if is_too_early(&mut state) {
-            state.waiting += 1;
-            let waited = self.changed.wait_while(state, is_too_early);
-            state = waited.unwrap_or_else(PoisonError::into_inner);
-            state.waiting -= 1;
-        }
+        state.asked = Some(position);
+        let state = self
+            .changed
+            .wait_while(state, |state| {
+                state.progress == Progress::Growing && state.available <= position
+            })
+            .unwrap_or_else(PoisonError::into_inner);
         match state.progress {
             Progress::GivenUp => Err(io::Error::other("its download was given up")),
             Progress::Growing | Progress::Complete => Ok(state),
@@ -262,15 +263,19 @@ impl SpoolWriter {
     ///
     /// The volume refuses the bytes, for example because it is full.
     pub(crate) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
+        if bytes.is_empty() {
+            // A reader would take it for the end.
+            return Ok(());
+        }
         let mut state = self.spool.lock();
         match &self.spool.place {
             Place::Memory => state.memory.extend_from_slice(bytes),
             Place::File { file, start } => {
-                // Where there are others, they have yet to read it from the file.
-                let is_only = self.spool.readers.load(Ordering::Relaxed) == 1;
-                let is_awaited = is_only && state.waiting > 0;
                 let position = state.available;
-                if !state.at_hand.take(bytes, position, is_awaited) {
+                // Where there are more readers, the others have yet to read it from the file.
+                let is_only = self.spool.readers.load(Ordering::Relaxed) == 1;
+                let asked = state.asked.filter(|_| is_only);
+                if !asked.is_some_and(|asked| state.at_hand.take(bytes, position, asked)) {
                     drop(state);
                     file.write_all_at(bytes, start.saturating_add(position))?;
                     state = self.spool.lock();
@@ -481,8 +486,8 @@ mod tests {
         io::copy(&mut second, &mut io::sink()).unwrap();
     }
 
-    /// What a reader waits for, and as much of what follows as may be kept at hand, is not
-    /// written; the rest is, and comes in its place.
+    /// What follows on what a reader waits for is not written, as far as it fits; the rest is,
+    /// and comes in its place.
     #[test]
     fn what_is_awaited_does_not_go_to_the_disk() {
         use std::os::unix::fs::MetadataExt;
@@ -492,35 +497,85 @@ mod tests {
         let mut spools = spools();
         let (mut writer, spool) = spools.create(size as u64).unwrap();
         let file = Arc::clone(spools.file.as_ref().unwrap());
+        let written = || file.metadata().unwrap().blocks() * 512;
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
         let mut pieces = content.chunks(PIECE).map(Bytes::copy_from_slice);
         let mut reader = spool.reader();
-        let mut first = [0; 10];
-        let (first_read, mut reader) = thread::scope(|scope| {
-            let reading = scope.spawn(|| {
-                reader.read_exact(&mut first).unwrap();
-                (first, reader)
-            });
-            while spool.lock().waiting == 0 {
-                thread::yield_now();
-            }
-            for piece in pieces.by_ref().take(AT_HAND / PIECE) {
-                writer.append(&piece).unwrap();
-            }
-            reading.join().unwrap()
-        });
-        assert_eq!(first_read, content[..10]);
-        assert_eq!(file.metadata().unwrap().blocks(), 0);
+        let mut read = Vec::new();
+        // As if it waited.
+        spool.lock().asked = Some(0);
+        for piece in pieces.by_ref().take(2 * AT_HAND / PIECE) {
+            writer.append(&piece).unwrap();
+            let mut some = vec![0; PIECE - 1];
+            reader.read_exact(&mut some).unwrap();
+            read.extend(some);
+        }
+        assert_eq!(written(), 0, "the reader keeps up, but for a few bytes");
         pieces.for_each(|piece| writer.append(&piece).unwrap());
         writer.complete();
-        let written = file.metadata().unwrap().blocks() * 512;
-        assert!(
-            written >= (size - AT_HAND - PIECE) as u64,
-            "{written} bytes"
-        );
-        let mut rest = Vec::new();
-        reader.read_to_end(&mut rest).unwrap();
-        assert!(rest == content[10..]);
+        assert!(written() >= AT_HAND as u64, "{} bytes", written());
+        reader.read_to_end(&mut read).unwrap();
+        assert!(read == content);
+    }
+
+    /// What nobody has begun to read waits in the file, however many blobs there are.
+    #[test]
+    fn what_nobody_reads_yet_takes_no_memory() {
+        let (mut writer, spool) = spool(MEMORY_LIMIT + 1);
+        let mut reader = spool.reader();
+        writer.append(&vec![7; 1000].into()).unwrap();
+        assert!(spool.lock().at_hand.pieces.is_empty());
+        reader.read_exact(&mut [0; 1000]).unwrap();
+    }
+
+    /// A reader that has been told of bytes in the file has yet to wake up when the next ones
+    /// come: those must not be at hand before it has read the others.
+    #[test]
+    fn a_reader_that_is_about_to_wake_waits_no_more() {
+        let size = AT_HAND + 100;
+        let content: Vec<u8> = (0..=250).cycle().take(size).collect();
+        let (mut writer, spool) = spool(size as u64);
+        let mut reader = spool.reader();
+        spool.lock().asked = Some(0);
+        let (more_than_fits, rest) = content.split_at(AT_HAND + 1);
+        writer
+            .append(&Bytes::copy_from_slice(more_than_fits))
+            .unwrap();
+        writer.append(&Bytes::copy_from_slice(rest)).unwrap();
+        writer.complete();
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        assert!(read == content);
+    }
+
+    #[test]
+    fn whoever_is_faster_the_bytes_are_the_same() {
+        let size = 3_000_000;
+        let content: Vec<u8> = (0..=250).cycle().take(size).collect();
+        for round in 1..40_usize {
+            let (mut writer, spool) = spool(size as u64);
+            let mut reader = spool.reader();
+            let reading = thread::spawn(move || {
+                let (mut read, mut buffer) = (Vec::new(), vec![0; 40_000]);
+                loop {
+                    let wanted = 1 + (read.len() / 7 * round) % buffer.len();
+                    let count = reader.read(&mut buffer[..wanted]).unwrap();
+                    if count == 0 {
+                        return read;
+                    }
+                    read.extend_from_slice(&buffer[..count]);
+                }
+            });
+            let mut at = 0;
+            while at < size {
+                let length = (1 + at / 3 * round % 30_000).min(size - at);
+                let piece = Bytes::copy_from_slice(&content[at..at + length]);
+                writer.append(&piece).unwrap();
+                at += length;
+            }
+            writer.complete();
+            assert!(reading.join().unwrap() == content, "round {round}");
+        }
     }
 
     /// Two layers that are the same are one blob with two readers, and each needs all of it.
@@ -529,7 +584,7 @@ mod tests {
         let (mut writer, spool) = spool(MEMORY_LIMIT + 1);
         let (mut early, mut late) = (spool.reader(), spool.reader());
         let reading = thread::spawn(move || early.read_to_end(&mut Vec::new()));
-        while spool.lock().waiting == 0 {
+        while spool.lock().asked.is_none() {
             thread::yield_now();
         }
         writer.append(&vec![7; 1000].into()).unwrap();
