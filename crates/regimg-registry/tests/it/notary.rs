@@ -841,6 +841,23 @@ async fn no_answer_tells_a_secret() {
     }
 }
 
+/// What a message is cut off in shall not show its beginning either.
+#[tokio::test]
+async fn no_answer_tells_a_piece_of_a_secret() {
+    let world = World::new();
+    for shown in 1..PASSPHRASE.len() {
+        let text = format!("{} {PASSPHRASE}", "x".repeat(399 - shown));
+        let detail = json!({"Name": "ErrBadTargets", "Error": {"Msg": text}});
+        let error = json!({"code": "INVALID_UPDATE", "message": "invalid", "detail": detail});
+        let body = json!({"errors": [error]}).to_string();
+        let repeated = Fault::status(400).body(body);
+        world.server.fault(Match::post(TUF).once(), repeated);
+        let (_, told) = world.failure().await;
+        says(&told, &["was refused: xxx"]);
+        assert!(!told.contains("x c"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn there_is_a_deadline() {
     let world = World::new();
