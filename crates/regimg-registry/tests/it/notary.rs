@@ -603,6 +603,28 @@ async fn files_have_an_end() {
     }
 }
 
+/// Whoever names one large key in many delegations shall not fill the memory.
+#[tokio::test]
+async fn delegations_have_an_end() {
+    let other = Key::new();
+    for (others, is_too_many) in [(999, false), (1000, true)] {
+        let world = World::owned(|owner, key| {
+            let owner = owner.delegation("targets/me", key, &[""]);
+            (0..others).fold(owner, |owner, number| {
+                owner.delegation(&format!("targets/d{number}"), &other, &[""])
+            })
+        });
+        let done = world.sign(&[target("1.0")]).await;
+        if !is_too_many {
+            assert_eq!(outcome(done.unwrap()), published(&["targets/me"], true));
+            continue;
+        }
+        let error = done.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        says(&told(&error), &["more than 1000 delegations", GUN]);
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_redirected() {
     for rule in [Match::get("*root.json"), Match::post(TUF)] {
