@@ -962,5 +962,36 @@ async fn notary_servers_and_clients_agree() {
             "addhash", "-p", gun, "x", "1", "--sha256", &hash, "-r", "targets",
         ]);
         assert_eq!(server.client().unwrap().list(gun).len(), 4);
+
+        // What a delegate has delegated further stays, and is read by the keys named there.
+        let (below, log) = (Key::new(), Log::default());
+        let listening = log.listen();
+        owner.import(&key);
+        owner.import(&below);
+        owner.delegate(gun, "targets/me/below", &below, &["v"]);
+        owner.call(&[
+            "addhash",
+            "-p",
+            gun,
+            "v2",
+            "1",
+            "--sha256",
+            &hash,
+            "-r",
+            "targets/me/below",
+        ]);
+        let done = sign(&notary(gun), &delegated, &[target("v3")])
+            .await
+            .unwrap();
+        assert_eq!(done.roles, ["targets/me", "targets/releases"]);
+        drop(listening);
+        assert!(!log.text().contains("not usable"), "{}", log.text());
+        let listed = server.client().unwrap().list(gun);
+        assert!(
+            listed
+                .iter()
+                .any(|line| line[0] == "v2" && line[3] == "targets/me/below")
+        );
+        assert_eq!(listed.len(), 6, "{listed:?}");
     }
 }
