@@ -16,7 +16,7 @@ use super::canonical;
 use crate::auth::{base64, unbase64};
 
 /// Signatures of one file that are looked at.
-const MOST_SIGNATURES: usize = 1000;
+const MOST_SIGNATURES: usize = 100;
 
 /// Bytes of what a signer wanted to add to one target.
 const LONGEST_CUSTOM: usize = 64 << 10;
@@ -72,7 +72,7 @@ where
         ));
     }
     if envelope.signatures.len() > MOST_SIGNATURES {
-        return Err(Unreadable::Unknown("has more than 1000 signatures"));
+        return Err(Unreadable::Unknown("has more than 100 signatures"));
     }
     Ok(Signed {
         document,
