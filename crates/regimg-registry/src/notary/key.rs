@@ -269,6 +269,22 @@ mod tests {
         assert_eq!(format!("{key:?}"), format!("SigningKey({id:?})"));
     }
 
+    #[test]
+    fn lines_may_end_in_any_way() {
+        let plain = vector!("deleg-p8-plain-headers.pem");
+        for text in [
+            vector!("jertel.key"),
+            vector!("deleg-legacy-aes128.pem"),
+            plain,
+        ] {
+            for (from, to) in [("\n", "\r\n"), ("\n", " \t\n"), ("\n", "\n  ")] {
+                let key = read(&text.replace(from, to), PASSPHRASE).unwrap();
+                assert_eq!(key.id(), DELEGATION, "{to:?}");
+            }
+            assert!(read(&format!("a key:\n{text}\nand more"), PASSPHRASE).is_ok());
+        }
+    }
+
     /// Many wrong passphrases, since one in 256 leaves a padding that looks right.
     #[test]
     fn no_wrong_passphrase_opens_a_key() {

@@ -37,7 +37,9 @@ const DAMAGED: Why = "the private key is damaged";
 
 /// Reads the first private key of a text.
 pub(super) fn read(text: &str, passphrase: &str) -> Result<Content, Why> {
-    let blocks = pem::parse_many(text).map_err(|_| no_key(text))?;
+    // Blanks around a line, which a YAML file may have lent it, would join headers to what follows.
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let blocks = pem::parse_many(lines.join("\n")).map_err(|_| no_key(text))?;
     let is_key = |block: &Pem| block.tag().ends_with("PRIVATE KEY");
     let block = blocks
         .into_iter()
