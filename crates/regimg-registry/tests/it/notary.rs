@@ -995,3 +995,37 @@ async fn notary_servers_and_clients_agree() {
         assert_eq!(listed.len(), 6, "{listed:?}");
     }
 }
+
+/// A key that others than `notary` make, by its certificate; taken away and given again.
+#[tokio::test]
+async fn delegates_may_have_rsa_keys() {
+    const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/notary/rsa.crt");
+    let Some(server) = NotaryServer::start() else {
+        return;
+    };
+    let Some(owner) = server.client() else { return };
+    let mut config = Config::default();
+    config.ca_certs = vec![server.ca_pem().to_owned()];
+    let notary = NotaryConfig::new(server.url(), GUN);
+    let notary = Notary::new(config, notary, Credential::Anonymous).unwrap();
+    let pem = include_str!("../vectors/notary/rsa.pem");
+    let key = SigningKey::from_pem(&pem.into(), &Secret::new("")).unwrap();
+    let role = "targets/releases";
+    let add = || {
+        let arguments = ["delegation", "add", "-p", GUN, role, CERTIFICATE];
+        owner.call(&[&arguments[..], &["--all-paths"]].concat());
+    };
+    owner.initialize(GUN, true);
+    add();
+    let done = sign(&notary, &key, &[target("1.0")]).await.unwrap();
+    assert_eq!(outcome(done), published(&[role], true));
+    owner.call(&["delegation", "remove", "-p", "-y", GUN, role]);
+    let error = sign(&notary, &key, &[target("2.0")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    add();
+    let done = sign(&notary, &key, &[target("2.0")]).await.unwrap();
+    assert_eq!(outcome(done), published(&[role], true));
+    let listed = server.client().unwrap().list(GUN);
+    assert!(listed.iter().all(|line| line[3] == role), "{listed:?}");
+    assert_eq!(listed.len(), 2);
+}
