@@ -43,20 +43,28 @@ pub(super) enum Known {
 pub(super) async fn root(wire: &Wire<'_>, now: Moment) -> Result<(Bytes, Root), Error> {
     let place = wire.place();
     let file = wire.get("root.json", FILE_LIMIT).await;
-    let file = file.map_err(|error| {
-        if !error.is_not_found() {
-            return error;
-        }
-        let none = place.error(ErrorKind::NotFound, "there is no trust data for");
-        let hint = if error.codes().any(|code| code == "METADATA_NOT_FOUND") {
-            trust::to_initialise(&place.gun)
-        } else {
-            format!("{} may be no notary server", place.host)
-        };
-        none.with_hint(hint).with_source(error)
-    })?;
+    let file = file.map_err(|error| no_root(place, error))?;
     let root = Root::verify(&file, &place.gun, now);
     Ok((file, place.judge("root.json", root)?))
+}
+
+/// Says of a server without the first file what may be wrong: a registry without trust data answers
+/// 404 to it, or that the login is not for such a thing.
+fn no_root(place: &Place, error: Error) -> Error {
+    let is_none = format!("{} may be no notary server", place.host);
+    match (error.kind(), error.hint()) {
+        (ErrorKind::NotFound, _) => {
+            let is_known = error.codes().any(|code| code == "METADATA_NOT_FOUND");
+            let none = place.error(ErrorKind::NotFound, "there is no trust data for");
+            let hint = is_known.then(|| trust::to_initialise(&place.gun));
+            none.with_hint(hint.unwrap_or(is_none)).with_source(error)
+        }
+        (ErrorKind::Unauthorized | ErrorKind::Denied, Some(hint)) => {
+            let hint = format!("{hint}, or {is_none}");
+            error.with_hint(hint)
+        }
+        _ => error,
+    }
 }
 
 /// Reads the timestamp, by its usual name or by that of one version.

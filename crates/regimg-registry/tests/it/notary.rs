@@ -316,6 +316,18 @@ async fn repositories_without_trust_data_are_an_error() {
         .server
         .fault(Match::get("*root.json"), Fault::status(404));
     says(&world.failure().await.1, &["may be no notary server"]);
+
+    // A registry whose token service knows no such names.
+    let world = World::started(Registry::builder().tls().start());
+    world
+        .server
+        .fault(Match::get("*root.json"), Fault::status(403));
+    let (error, told) = world.failure().await;
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    says(
+        &told,
+        &["no credentials were given", "may be no notary server"],
+    );
 }
 
 #[tokio::test]
