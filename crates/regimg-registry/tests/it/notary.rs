@@ -675,6 +675,32 @@ async fn what_was_sent_has_to_come_back() {
     );
 }
 
+/// A server of several machines, which do not learn everything at one time.
+#[tokio::test]
+async fn what_was_sent_may_come_back_late() {
+    for (times, is_in_time) in [(2, true), (20, false)] {
+        let world = World::new();
+        let old = world.server.trust_document(GUN, "timestamp").unwrap();
+        let stale = Fault::status(200).body(old);
+        let timestamp = Match::get("*/timestamp.json").after(2);
+        world.server.fault(timestamp.times(times), stale);
+        world.server.fault(
+            Match::get("*/2.timestamp.json").times(times),
+            Fault::status(404),
+        );
+        let done = world.sign(&[target("1.0")]).await;
+        assert_eq!(world.posts(), 1);
+        if is_in_time {
+            assert!(done.unwrap().changed);
+            assert_eq!(world.clock.waits().len(), times);
+        } else {
+            let error = done.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Digest);
+            says(&told(&error), &["cannot be read back", "2.timestamp.json"]);
+        }
+    }
+}
+
 fn credential() -> Credential {
     basic("user", "s3cret-password")
 }
