@@ -119,7 +119,9 @@ pub(super) struct Signers {
 
 impl Signers {
     pub(super) fn new(keyring: &Keyring, keys: &BTreeMap<String, Key>) -> Self {
-        let known = keyring.ids().iter();
+        // A large key may be named many times.
+        let ids: BTreeSet<&String> = keyring.ids().iter().collect();
+        let known = ids.into_iter();
         let known = known.filter_map(|id| Some((id.clone(), keys.get(id)?.clone())));
         Self {
             keys: known.collect(),
