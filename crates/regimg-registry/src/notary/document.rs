@@ -16,7 +16,10 @@ use super::canonical;
 use crate::auth::{base64, unbase64};
 
 /// Signatures of one file that are looked at.
-const MOST_SIGNATURES: usize = 1000;
+const MOST_SIGNATURES: usize = 100;
+
+/// Bytes of what a signer wanted to add to one target.
+const LONGEST_CUSTOM: usize = 64 << 10;
 
 /// A document and who signed it.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ where
         ));
     }
     if envelope.signatures.len() > MOST_SIGNATURES {
-        return Err(Unreadable::Unknown("has more than 1000 signatures"));
+        return Err(Unreadable::Unknown("has more than 100 signatures"));
     }
     Ok(Signed {
         document,
@@ -221,14 +224,35 @@ impl Meta {
     }
 }
 
-/// Whatever the signer wanted to add.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// Whatever the signer wanted to add: its text, since its values may take a hundred times as much
+/// room as that.
+#[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
-struct Custom(Value);
+struct Custom(Box<RawValue>);
 
-impl Serialize for Custom {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        canonical::sorted(&self.0, to)
+impl Custom {
+    fn new(value: &Value) -> Result<Self, serde_json::Error> {
+        RawValue::from_string(canonical::text(value)?).map(Self)
+    }
+}
+
+impl PartialEq for Custom {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl<'de> Deserialize<'de> for Custom {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+
+        let raw = <&RawValue>::deserialize(from)?;
+        if raw.get().len() > LONGEST_CUSTOM {
+            return Err(D::Error::custom("more custom data than 64 KiB"));
+        }
+        let value = serde_json::from_str(raw.get());
+        let custom = value.and_then(|value| Self::new(&value));
+        custom.map_err(D::Error::custom)
     }
 }
 
@@ -429,6 +453,19 @@ mod tests {
         assert!(matches!(again(&many), Err(Unreadable::Unknown(_))));
     }
 
+    #[test]
+    fn custom_data_has_an_end() {
+        let with = |length: usize| {
+            let custom = format!("[{}0]", "0,".repeat(length / 2 - 1));
+            let entry =
+                format!(r#""targets":{{"a":{{"custom":{custom},"hashes":{{}},"length":1}}}}"#);
+            again(&file(&EMPTY.replace(r#""targets":{}"#, &entry)))
+        };
+        assert!(with(LONGEST_CUSTOM - 2).is_ok());
+        let error = with(LONGEST_CUSTOM).unwrap_err();
+        assert!(error.to_string().contains("64 KiB"), "{error}");
+    }
+
     /// The envelope may be written in any way: servers change the case of methods.
     #[test]
     fn the_envelope_is_not_looked_at() {
@@ -452,7 +489,7 @@ mod tests {
         ) {
             let entries = names.into_iter().map(|(name, (hash, length, custom))| {
                 let meta = Meta {
-                    custom: (length % 2 == 0).then(|| Custom(json!({"z": custom, "a": [length]}))),
+                    custom: (length % 2 == 0).then(|| Custom::new(&json!({"z": custom, "a": [length]})).unwrap()),
                     hashes: Some(BTreeMap::from([("sha256".to_owned(), hash.map(Bytes))])),
                     length,
                 };

@@ -269,6 +269,22 @@ mod tests {
         assert_eq!(format!("{key:?}"), format!("SigningKey({id:?})"));
     }
 
+    #[test]
+    fn lines_may_end_in_any_way() {
+        let plain = vector!("deleg-p8-plain-headers.pem");
+        for text in [
+            vector!("jertel.key"),
+            vector!("deleg-legacy-aes128.pem"),
+            plain,
+        ] {
+            for (from, to) in [("\n", "\r\n"), ("\n", " \t\n"), ("\n", "\n  ")] {
+                let key = read(&text.replace(from, to), PASSPHRASE).unwrap();
+                assert_eq!(key.id(), DELEGATION, "{to:?}");
+            }
+            assert!(read(&format!("a key:\n{text}\nand more"), PASSPHRASE).is_ok());
+        }
+    }
+
     /// Many wrong passphrases, since one in 256 leaves a padding that looks right.
     #[test]
     fn no_wrong_passphrase_opens_a_key() {
@@ -304,6 +320,43 @@ mod tests {
             assert!(told.contains(wanted), "{name}: {told}");
             assert!(!told.contains(PASSPHRASE) && !told.contains(middle));
             assert!(std::error::Error::source(&error).is_none(), "{name}");
+        }
+    }
+
+    /// Cut at each byte and with each byte another one: no panic, and no key but the one that was.
+    /// Of an Ed25519 key any other seed is one too.
+    #[test]
+    fn damaged_keys_are_no_other_keys() {
+        for (text, is_seed) in [
+            (vector!("deleg.pem"), false),
+            (vector!("deleg-p8-plain.pem"), false),
+            (vector!("jertel.key"), false),
+            (vector!("deleg-legacy-aes128.pem"), false),
+            (vector!("rsa.pem"), false),
+            (vector!("ed25519.pem"), true),
+        ] {
+            let whole = read(text, PASSPHRASE).unwrap();
+            let mut blocks = pem::parse_many(text).unwrap().into_iter();
+            let block = blocks.find(|block| block.tag().ends_with("KEY")).unwrap();
+            let with = |content: &[u8]| {
+                let mut other = pem::Pem::new(block.tag(), content);
+                for (name, value) in block.headers().iter() {
+                    other.headers_mut().add(name, value).unwrap();
+                }
+                read(&pem::encode(&other), PASSPHRASE)
+            };
+            let content = block.contents();
+            assert_eq!(with(content).unwrap().id(), whole.id());
+            for at in 0..content.len() {
+                assert!(with(&content[..at]).is_err(), "{at}");
+                for bit in [1, 0x80] {
+                    let mut content = content.to_vec();
+                    content[at] ^= bit;
+                    if let Ok(other) = with(&content) {
+                        assert!(is_seed || other.id() == whole.id(), "{at}");
+                    }
+                }
+            }
         }
     }
 

@@ -37,7 +37,9 @@ const DAMAGED: Why = "the private key is damaged";
 
 /// Reads the first private key of a text.
 pub(super) fn read(text: &str, passphrase: &str) -> Result<Content, Why> {
-    let blocks = pem::parse_many(text).map_err(|_| no_key(text))?;
+    // Blanks around a line, which a YAML file may have lent it, would join headers to what follows.
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let blocks = pem::parse_many(lines.join("\n")).map_err(|_| no_key(text))?;
     let is_key = |block: &Pem| block.tag().ends_with("PRIVATE KEY");
     let block = blocks
         .into_iter()
@@ -216,4 +218,45 @@ fn decrypted(
         return Err(WRONG);
     }
     Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A value, none longer than 127 bytes.
+    fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let content = parts.concat();
+        [&[tag, u8::try_from(content.len()).unwrap()], &content[..]].concat()
+    }
+
+    /// A key that takes so many rounds to be decrypted.
+    fn key_of(rounds: &[u8]) -> String {
+        let (sequence, octets) = (0x30, 4);
+        let rounds = der(sequence, &[&der(octets, &[&[0; 8]]), &der(2, &[rounds])]);
+        let derivation = der(sequence, &[&der(6, &[oid::PBKDF2]), &rounds]);
+        let iv = der(octets, &[&[0; 16]]);
+        let encryption = der(sequence, &[&der(6, &[oid::AES_128_CBC]), &iv]);
+        let scheme = der(sequence, &[&derivation, &encryption]);
+        let scheme = der(sequence, &[&der(6, &[oid::PBES2]), &scheme]);
+        let content = der(sequence, &[&scheme, &der(octets, &[&[0; 32]])]);
+        pem::encode(&Pem::new("ENCRYPTED PRIVATE KEY", content))
+    }
+
+    #[test]
+    fn nobody_waits_for_rounds_without_end() {
+        const TOO_MANY: Why = "the private key wants too many rounds to be decrypted";
+        for (rounds, wanted) in [
+            (&[8, 0][..], WRONG),
+            (&[0], TOO_MANY),
+            (&[0, 0x98, 0x96, 0x81], TOO_MANY),
+            (&[0x7f, 0xff, 0xff, 0xff], TOO_MANY),
+            (&[0, 0xff, 0xff, 0xff, 0xff], TOO_MANY),
+            (&[1, 0, 0, 0, 0], DAMAGED),
+            (&[0xff], DAMAGED),
+            (&[], DAMAGED),
+        ] {
+            assert_eq!(read(&key_of(rounds), "passphrase").err(), Some(wanted));
+        }
+    }
 }

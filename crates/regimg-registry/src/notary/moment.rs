@@ -4,6 +4,9 @@ use std::time::{Duration, SystemTime};
 
 const DAY: i64 = 24 * 60 * 60;
 
+/// Bytes of the longest text that Go writes: nanoseconds, and an offset.
+const LONGEST: usize = "2029-11-22T13:53:10.123456789+01:00".len();
+
 /// Seconds since 1970; a fraction in a text is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(i64);
@@ -28,7 +31,7 @@ impl Moment {
     /// ([RFC 3339](https://www.rfc-editor.org/rfc/rfc3339#section-5.6)).
     pub(super) fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
-        let shape = bytes.get(..19)?;
+        let shape = bytes.get(..19).filter(|_| bytes.len() <= LONGEST)?;
         let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
         if marks.iter().any(|&(at, mark)| shape[at] != mark) {
             return None;
@@ -133,6 +136,10 @@ mod tests {
             ("1970-01-01T00:00:00Z", Some(0)),
             ("2000-02-29T12:00:00Z", Some(951_825_600)),
             ("2026-11-24T13:53:10.745878385Z", Some(1_795_528_390)),
+            (
+                "2026-11-24T13:53:10.123456789+01:00",
+                Some(1_795_528_390 - 3600),
+            ),
             ("2026-11-24T13:53:10+01:30", Some(1_795_528_390 - 5400)),
             ("2026-11-24T13:53:10.5-07:00", Some(1_795_528_390 + 25_200)),
             ("0001-01-01T00:00:00Z", Some(-62_135_596_800)),
@@ -144,6 +151,7 @@ mod tests {
             ("2026-11-24T13:53:10.Z", None),
             ("2026-11-24T13:53:10+1:30", None),
             ("2026-11-24 13:53:10Z", None),
+            ("2026-11-24T13:53:10.1234567890+01:00", None),
             ("2026-11-24T13:53:10Zz", None),
             ("\u{661}026-11-24T13:53:1Z", None),
             ("", None),

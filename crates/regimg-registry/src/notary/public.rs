@@ -104,3 +104,71 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     };
     text.as_bytes().chunks(2).map(pair).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::Bytes;
+    use super::*;
+    use crate::auth::unbase64;
+
+    const P384: &str = "MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEN2wzsDynroUoWYC9AVs835AXAdPyYYeSBJFNTT2r1io5AfUQpSRYTojXf21/gHge0bjuvnXm7HNBjuxaUgnPjvvY9knmKCV89oGJcJitgyGzMusgvRI3eSGDIzf7E/WP";
+    const P521: &str = "MIGbMBAGByqGSM49AgEGBSuBBAAjA4GGAAQBgqN7NJsFLQlILNnQOcpsxMBMTV7WhbUtfBhwfYJSQ8iIVHPI6ANU8krEoQvXPy4PQEEPgKXx4W7zy4NF8WXMYd4AljGEBsr5b1mDXmelegd6M6AizqMEyE8j8eW/HFimRGLm9URcJlk8p3jLBmzyiG72jYLUhAak9dKn9tmmVdOxnOI=";
+    const RSA_KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAviSQtsDX0OZ5r4bcQSiEjHqPyDIMYl88Wv025OfWs5IHMdGW0Abx0bxBAgZS3wAq7TJv1bwhhCnTwpjPuoLXMvfBjPDX4oSPGH11ygnSWL2Q4G3L64BlQcuEINFAjFDXAVegAoZVc+nOxlkh2f/qdmVpXwwflsCQqqvllYTxbxvi4siBblLjpmkGhPoP9uEkvh8f6HTc4kaw+e7QkZOz2O3Y1UZ6nbayhnOfvG+xQr3+uWeUY3D2kz7j/AGe/nHwbVZ+3WzvNn/ZA2Po6IPBiXwpWqTZOsgDv07afflG15zNrBnnxpmCmJY0xrNCToGgBWI0AXGsZ+x1jam6POnInwIDAQAB";
+
+    /// Made by OpenSSL, the two numbers of ECDSA put side by side: of P-384 one with a first byte
+    /// above 127 in its second number, and one that begins with a zero.
+    const SIGNATURES: [(&str, &str, &str, &str); 4] = [
+        (
+            ECDSA,
+            P384,
+            "ecdsa",
+            "LedglY4PEyHgnSpdRrlaLulr/Ff4inAygFXOAdYelZVaM/G7IdA6WP88GP6QN0wnpDhq2ukPMbmgUfuYOHgqG2MI3u/7SMo5q0D3rbLEJCkVwYz3sfL5WVVJGFVJHZEh",
+        ),
+        (
+            ECDSA,
+            P384,
+            "ECDSA",
+            "APfIom/17HjaMonzukN7noBf7asLK2ORaaNHtpbSVzA7g9yXhtXJKgU9H0Pl8dLfpOmNOzEZbz7AuOLIuoMJKtfzktvWsX3Q+P8Mw2649i/jUlxBcYVBiCDCvOTpmWNj",
+        ),
+        (
+            ECDSA,
+            P521,
+            "ecdsa",
+            "AOuEs91NQJMXd9u1KbJrzf7AdXOj/xKjoG17g/5oBOBXZ0FF4DV6YJGkmG10LZt7gfMqRXTFicHxEbV29QkIo6pXAE5quy2Xl30ILC/0HIb0NQkz1Jn0NBI6yzrBB+cGu5gtZgrMwIQ8KWtI1lAJPsz/X8pMFxKOSrilrjrti4uHAHdl",
+        ),
+        (
+            RSA,
+            RSA_KEY,
+            "rsapkcs1v15",
+            "flJcBNcIoDxi/lUtDikd7o/gD3ksx4pQ27rzrNnQndkvL1AJPfPPmUeA/IkkWxF7B+oVDT80VGM+eiqi7mYbD5/Mp4wfZm6PDhG3cez1NPf/Et3b7d7MvCkMAsxdDAu93MgTxjgYilB13B7OoGazE6Nn4LmH7Um2GRYbIT0HIKf+lMe8FL3g4+/KSjcXGMlDrtA7zLKCVjq9JLCP/cpYhznXgTwOnVFjbvVex+UHupLohMQ/hrWr9XwGlZ3jLrLm6wpCQlJc4IjgxvxLo4f7IWis2ejBXUGC+MUqXTsT0k/wq5hI2wCGtEEN2+WRICFMupIQGmgCSaRWEk9t9I7eEA==",
+        ),
+    ];
+
+    #[test]
+    fn signatures_of_kinds_that_only_others_make() {
+        for (kind, public, method, text) in SIGNATURES {
+            let key = Key::new(kind, unbase64(public).unwrap());
+            let signature = |method: &str, bytes: Vec<u8>| Signature {
+                keyid: key.id(),
+                method: method.to_owned(),
+                sig: Bytes(bytes),
+            };
+            let bytes = unbase64(text).unwrap();
+            let good = signature(method, bytes.clone());
+            assert!(key.has_signed(b"message", &good), "{text}");
+            assert!(!key.has_signed(b"massage", &good));
+            for other in ["rsapss", "eddsa", "ecdsa-x509", ""] {
+                assert!(!key.has_signed(b"message", &signature(other, bytes.clone())));
+            }
+            for at in 0..bytes.len() {
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1;
+                assert!(!key.has_signed(b"message", &signature(method, bytes)));
+            }
+            for length in [0, 1, 64, 96, 132, bytes.len() - 1] {
+                let zeros = signature(method, vec![0; length]);
+                assert!(!key.has_signed(b"message", &zeros));
+            }
+        }
+    }
+}

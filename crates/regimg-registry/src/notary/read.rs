@@ -43,20 +43,28 @@ pub(super) enum Known {
 pub(super) async fn root(wire: &Wire<'_>, now: Moment) -> Result<(Bytes, Root), Error> {
     let place = wire.place();
     let file = wire.get("root.json", FILE_LIMIT).await;
-    let file = file.map_err(|error| {
-        if !error.is_not_found() {
-            return error;
-        }
-        let none = place.error(ErrorKind::NotFound, "there is no trust data for");
-        let hint = if error.codes().any(|code| code == "METADATA_NOT_FOUND") {
-            trust::to_initialise(&place.gun)
-        } else {
-            format!("{} may be no notary server", place.host)
-        };
-        none.with_hint(hint).with_source(error)
-    })?;
+    let file = file.map_err(|error| no_root(place, error))?;
     let root = Root::verify(&file, &place.gun, now);
     Ok((file, place.judge("root.json", root)?))
+}
+
+/// Says of a server without the first file what may be wrong: a registry without trust data answers
+/// 404 to it, or that the login is not for such a thing.
+fn no_root(place: &Place, error: Error) -> Error {
+    let is_none = format!("{} may be no notary server", place.host);
+    match (error.kind(), error.hint()) {
+        (ErrorKind::NotFound, _) => {
+            let is_known = error.codes().any(|code| code == "METADATA_NOT_FOUND");
+            let none = place.error(ErrorKind::NotFound, "there is no trust data for");
+            let hint = is_known.then(|| trust::to_initialise(&place.gun));
+            none.with_hint(hint.unwrap_or(is_none)).with_source(error)
+        }
+        (ErrorKind::Unauthorized | ErrorKind::Denied, Some(hint)) => {
+            let hint = format!("{hint}, or {is_none}");
+            error.with_hint(hint)
+        }
+        _ => error,
+    }
 }
 
 /// Reads the timestamp, by its usual name or by that of one version.
@@ -153,58 +161,62 @@ pub(super) async fn delegations(
     let place = wire.place();
     let (mut known, mut length) = (BTreeMap::new(), 0);
     let mut waiting = children(place, TARGETS, targets)?;
-    while let Some((role, signers)) = waiting.pop() {
+    while let Some(child) = waiting.pop() {
+        let role = child.name.as_str();
         let Some(meta) = snapshot
             .meta
-            .get(&role)
-            .filter(|_| !known.contains_key(&role))
+            .get(role)
+            .filter(|_| !known.contains_key(role))
         else {
             continue;
         };
-        let bytes = bytes(wire, &role, meta).await?;
+        let bytes = bytes(wire, role, meta).await?;
         length += bytes.len();
         if known.len() == MOST_DELEGATIONS || length > DELEGATIONS_LIMIT {
-            let what = format!(
-                "there are more than {MOST_DELEGATIONS} delegations or {DELEGATIONS_LIMIT} bytes of them in"
-            );
-            return Err(place.error(ErrorKind::TooLarge, &what));
+            return Err(too_many(place));
         }
-        let state = match signers.verify::<Targets>(&bytes, now) {
+        let parent = match role.rsplit_once('/').and_then(|(name, _)| known.get(name)) {
+            Some(Known::Valid(parent)) => parent,
+            _ => targets,
+        };
+        let state = match signers(&child, parent).verify::<Targets>(&bytes, now) {
             Ok(verified) if verified.expired.is_none() => {
-                waiting.extend(children(place, &role, &verified.document)?);
+                waiting.extend(children(place, role, &verified.document)?);
                 Known::Valid(verified.document)
             }
             Ok(verified) => Known::Expired(verified.document),
             Err(flaw @ Flaw::Unsigned { .. }) => Known::Unsigned(flaw),
-            Err(flaw) => return place.judge(&role, Err(flaw)),
+            Err(flaw) => return place.judge(role, Err(flaw)),
         };
         if !matches!(state, Known::Valid(_)) {
             debug!("the delegation {role} of {place} is not usable");
         }
-        known.insert(role, state);
+        known.insert(child.name, state);
     }
     Ok(known)
 }
 
+fn too_many(place: &Place) -> Error {
+    let what = format!(
+        "there are more than {MOST_DELEGATIONS} delegations or {DELEGATIONS_LIMIT} bytes of them in"
+    );
+    place.error(ErrorKind::TooLarge, &what)
+}
+
 /// Returns the delegations of one file. Each has a name that is longer than its parent's by one
-/// part, so that there can be no circles.
-fn children(
-    place: &Place,
-    parent: &str,
-    targets: &Targets,
-) -> Result<Vec<(String, Signers)>, Error> {
-    let roles = targets.delegations.roles.as_deref().unwrap_or_default();
-    let named = roles.iter().map(|child| {
-        if is_child(&child.name, parent) {
-            return Ok((child.name.clone(), signers(child, targets)));
-        }
-        let how = format!(
-            "has a delegation {:?}, which is no name for one",
-            short(&child.name)
-        );
-        Err(place.flawed(parent, ErrorKind::Protocol, how))
-    });
-    named.collect()
+/// part, so that there can be no circles. Their keys are not copied yet: many delegations may
+/// name the same large one.
+fn children(place: &Place, parent: &str, targets: &Targets) -> Result<Vec<Delegation>, Error> {
+    let children = targets.delegations.roles.as_deref().unwrap_or_default();
+    if children.len() > MOST_DELEGATIONS {
+        return Err(too_many(place));
+    }
+    if let Some(child) = children.iter().find(|child| !is_child(&child.name, parent)) {
+        let name = short(&child.name);
+        let how = format!("has a delegation {name:?}, which is no name for one");
+        return Err(place.flawed(parent, ErrorKind::Protocol, how));
+    }
+    Ok(children.to_vec())
 }
 
 /// Says whether a name is the parent's and one part of letters, digits, `-` and `_` more. Such

@@ -5,6 +5,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::place::Place;
+use crate::masking::Mask;
 use crate::{Error, ErrorKind, envelope};
 
 /// Says that somebody else published in between.
@@ -23,17 +24,13 @@ pub(super) fn read<'a>(
     let secrets: Vec<&str> = secrets.collect();
     let answer = answer.without(&secrets);
     let said = detail(body).unwrap_or_default();
-    let text = if said.message.is_empty() {
-        answer.message()
-    } else {
-        &said.message
+    let text = match Mask::new(&secrets).clean(&said.message) {
+        text if text.is_empty() => answer.message().to_owned(),
+        text => text,
     };
-    let message = match text {
+    let message = match text.as_str() {
         "" => format!("the update of {place} was refused"),
-        text => format!(
-            "the update of {place} was refused: {}",
-            envelope::clean(text)
-        ),
+        text => format!("the update of {place} was refused: {text}"),
     };
     let kind = if said.is_uninitialised() {
         ErrorKind::NotFound
@@ -41,9 +38,7 @@ pub(super) fn read<'a>(
         ErrorKind::Rejected
     };
     let codes: Vec<String> = answer.codes().map(str::to_owned).collect();
-    let error = Error::new(kind, message)
-        .with_codes(codes)
-        .without(&secrets);
+    let error = Error::new(kind, message).with_codes(codes);
     let error = match said.advice(&answer, place) {
         Some(advice) => error.with_hint(advice),
         None => error,

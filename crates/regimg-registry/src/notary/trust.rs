@@ -12,6 +12,7 @@ use super::place::Place;
 use super::read::{self, Known};
 use super::verify::{Signers, short};
 use super::wire::Wire;
+use crate::error::Patience;
 use crate::{Error, ErrorKind, envelope};
 
 /// The role that may sign everything, and the beginning of the others' names.
@@ -111,8 +112,21 @@ impl Trust {
         }
     }
 
-    /// Reads what the server made of an update: the snapshot that names the new files.
+    /// Reads what the server made of an update: the snapshot that names the new files. Where a
+    /// server is several machines, the one that answers may take a moment to know of it.
     pub(super) async fn published(&self, wire: &Wire<'_>, now: Moment) -> Result<Snapshot, Error> {
+        let mut retry = wire.retry();
+        loop {
+            match self.next_snapshot(wire, now).await {
+                Err(error) if error.is_not_found() => {
+                    retry.pause(error.with_patience(Patience::Short)).await?;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    async fn next_snapshot(&self, wire: &Wire<'_>, now: Moment) -> Result<Snapshot, Error> {
         let mut timestamp = read::timestamp(wire, &self.root, CURRENT, now).await?;
         if timestamp.version <= self.timestamp.version {
             // A cache has kept the old one; nobody can have asked for the next one before.

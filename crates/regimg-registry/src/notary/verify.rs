@@ -10,6 +10,9 @@ use super::document::{self, Document, Key, Keyring, Meta, Root, Signed, Unreadab
 use super::moment::Moment;
 use crate::ErrorKind;
 
+/// Certificates of which an error says why they do not count.
+const MOST_REFUSED: usize = 4;
+
 /// What is wrong with a file, as the end of a sentence that begins with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
@@ -23,7 +26,7 @@ pub(super) enum Flaw {
     Unsigned {
         wanted: i64,
         found: usize,
-        /// Why certificates of the role do not count.
+        /// Why certificates of the role do not count; the first few.
         refused: Vec<String>,
     },
     /// A key is not the one that its name is made of.
@@ -116,7 +119,9 @@ pub(super) struct Signers {
 
 impl Signers {
     pub(super) fn new(keyring: &Keyring, keys: &BTreeMap<String, Key>) -> Self {
-        let known = keyring.ids().iter();
+        // A large key may be named many times.
+        let ids: BTreeSet<&String> = keyring.ids().iter().collect();
+        let known = ids.into_iter();
         let known = known.filter_map(|id| Some((id.clone(), keys.get(id)?.clone())));
         Self {
             keys: known.collect(),
@@ -213,7 +218,7 @@ impl Root {
                 .err()
                 .map(|why| format!("the certificate {} {why}", short(id)));
             let is_good = why.is_none();
-            refused.extend(why);
+            refused.extend(why.filter(|_| refused.len() < MOST_REFUSED));
             is_good
         });
         signers.refused = refused;
@@ -452,6 +457,21 @@ mod tests {
             let start = "has 0 good signatures by keys of its role, and needs 1; the certificate ";
             assert!(told.starts_with(start) && told.contains(wanted), "{told}");
         }
+    }
+
+    #[test]
+    fn errors_do_not_tell_of_every_certificate() {
+        let [vectors, _] = &VECTORS;
+        let mut root = vectors.root();
+        let keys = (0..100).map(|number| Key::new("ecdsa", vec![number]));
+        let keys: BTreeMap<String, Key> = keys.map(|key| (key.id(), key)).collect();
+        let keyring = root.roles.get_mut("root").unwrap();
+        keyring.keyids = Some(keys.keys().cloned().collect());
+        root.keys.extend(keys);
+        let canonical = super::super::canonical::to_vec(&root).unwrap();
+        let file = document::write(&canonical, &[]).unwrap();
+        let told = Root::verify(&file, vectors.gun, now()).unwrap_err();
+        assert_eq!(told.to_string().matches("is none").count(), MOST_REFUSED);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{Notary, SigningKey};
 use crate::Error;
 use crate::auth::scope::Scope;
 use crate::session::{Call, Lane};
+use crate::transport::retry::Retry;
 use crate::transport::{Body, Outgoing, Redirects};
 
 /// Bytes of an answer to an update that are read.
@@ -39,6 +40,10 @@ impl<'a> Wire<'a> {
 
     pub(super) fn now(&self) -> Moment {
         Moment::of(self.notary.session.transport().config().clock.today())
+    }
+
+    pub(super) fn retry(&self) -> Retry {
+        self.notary.session.transport().retry()
     }
 
     pub(super) fn place(&self) -> &Place {

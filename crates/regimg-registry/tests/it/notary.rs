@@ -316,6 +316,18 @@ async fn repositories_without_trust_data_are_an_error() {
         .server
         .fault(Match::get("*root.json"), Fault::status(404));
     says(&world.failure().await.1, &["may be no notary server"]);
+
+    // A registry whose token service knows no such names.
+    let world = World::started(Registry::builder().tls().start());
+    world
+        .server
+        .fault(Match::get("*root.json"), Fault::status(403));
+    let (error, told) = world.failure().await;
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    says(
+        &told,
+        &["no credentials were given", "may be no notary server"],
+    );
 }
 
 #[tokio::test]
@@ -603,6 +615,28 @@ async fn files_have_an_end() {
     }
 }
 
+/// Whoever names one large key in many delegations shall not fill the memory.
+#[tokio::test]
+async fn delegations_have_an_end() {
+    let other = Key::new();
+    for (others, is_too_many) in [(999, false), (1000, true)] {
+        let world = World::owned(|owner, key| {
+            let owner = owner.delegation("targets/me", key, &[""]);
+            (0..others).fold(owner, |owner, number| {
+                owner.delegation(&format!("targets/d{number}"), &other, &[""])
+            })
+        });
+        let done = world.sign(&[target("1.0")]).await;
+        if !is_too_many {
+            assert_eq!(outcome(done.unwrap()), published(&["targets/me"], true));
+            continue;
+        }
+        let error = done.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        says(&told(&error), &["more than 1000 delegations", GUN]);
+    }
+}
+
 #[tokio::test]
 async fn nobody_is_redirected() {
     for rule in [Match::get("*root.json"), Match::post(TUF)] {
@@ -639,6 +673,32 @@ async fn what_was_sent_has_to_come_back() {
         requests.contains(&"GET 2.timestamp.json -> 200".to_owned()),
         "{requests:?}"
     );
+}
+
+/// A server of several machines, which do not learn everything at one time.
+#[tokio::test]
+async fn what_was_sent_may_come_back_late() {
+    for (times, is_in_time) in [(2, true), (20, false)] {
+        let world = World::new();
+        let old = world.server.trust_document(GUN, "timestamp").unwrap();
+        let stale = Fault::status(200).body(old);
+        let timestamp = Match::get("*/timestamp.json").after(2);
+        world.server.fault(timestamp.times(times), stale);
+        world.server.fault(
+            Match::get("*/2.timestamp.json").times(times),
+            Fault::status(404),
+        );
+        let done = world.sign(&[target("1.0")]).await;
+        assert_eq!(world.posts(), 1);
+        if is_in_time {
+            assert!(done.unwrap().changed);
+            assert_eq!(world.clock.waits().len(), times);
+        } else {
+            let error = done.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Digest);
+            says(&told(&error), &["cannot be read back", "2.timestamp.json"]);
+        }
+    }
 }
 
 fn credential() -> Credential {
@@ -841,6 +901,23 @@ async fn no_answer_tells_a_secret() {
     }
 }
 
+/// What a message is cut off in shall not show its beginning either.
+#[tokio::test]
+async fn no_answer_tells_a_piece_of_a_secret() {
+    let world = World::new();
+    for shown in 1..PASSPHRASE.len() {
+        let text = format!("{} {PASSPHRASE}", "x".repeat(399 - shown));
+        let detail = json!({"Name": "ErrBadTargets", "Error": {"Msg": text}});
+        let error = json!({"code": "INVALID_UPDATE", "message": "invalid", "detail": detail});
+        let body = json!({"errors": [error]}).to_string();
+        let repeated = Fault::status(400).body(body);
+        world.server.fault(Match::post(TUF).once(), repeated);
+        let (_, told) = world.failure().await;
+        says(&told, &["was refused: xxx"]);
+        assert!(!told.contains("x c"), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn there_is_a_deadline() {
     let world = World::new();
@@ -923,5 +1000,70 @@ async fn notary_servers_and_clients_agree() {
             "addhash", "-p", gun, "x", "1", "--sha256", &hash, "-r", "targets",
         ]);
         assert_eq!(server.client().unwrap().list(gun).len(), 4);
+
+        // What a delegate has delegated further stays, and is read by the keys named there.
+        let (below, log) = (Key::new(), Log::default());
+        let listening = log.listen();
+        owner.import(&key);
+        owner.import(&below);
+        owner.delegate(gun, "targets/me/below", &below, &["v"]);
+        owner.call(&[
+            "addhash",
+            "-p",
+            gun,
+            "v2",
+            "1",
+            "--sha256",
+            &hash,
+            "-r",
+            "targets/me/below",
+        ]);
+        let done = sign(&notary(gun), &delegated, &[target("v3")])
+            .await
+            .unwrap();
+        assert_eq!(done.roles, ["targets/me", "targets/releases"]);
+        drop(listening);
+        assert!(!log.text().contains("not usable"), "{}", log.text());
+        let listed = server.client().unwrap().list(gun);
+        assert!(
+            listed
+                .iter()
+                .any(|line| line[0] == "v2" && line[3] == "targets/me/below")
+        );
+        assert_eq!(listed.len(), 6, "{listed:?}");
     }
+}
+
+/// A key that others than `notary` make, by its certificate; taken away and given again.
+#[tokio::test]
+async fn delegates_may_have_rsa_keys() {
+    const CERTIFICATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/notary/rsa.crt");
+    let Some(server) = NotaryServer::start() else {
+        return;
+    };
+    let Some(owner) = server.client() else { return };
+    let mut config = Config::default();
+    config.ca_certs = vec![server.ca_pem().to_owned()];
+    let notary = NotaryConfig::new(server.url(), GUN);
+    let notary = Notary::new(config, notary, Credential::Anonymous).unwrap();
+    let pem = include_str!("../vectors/notary/rsa.pem");
+    let key = SigningKey::from_pem(&pem.into(), &Secret::new("")).unwrap();
+    let role = "targets/releases";
+    let add = || {
+        let arguments = ["delegation", "add", "-p", GUN, role, CERTIFICATE];
+        owner.call(&[&arguments[..], &["--all-paths"]].concat());
+    };
+    owner.initialize(GUN, true);
+    add();
+    let done = sign(&notary, &key, &[target("1.0")]).await.unwrap();
+    assert_eq!(outcome(done), published(&[role], true));
+    owner.call(&["delegation", "remove", "-p", "-y", GUN, role]);
+    let error = sign(&notary, &key, &[target("2.0")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    add();
+    let done = sign(&notary, &key, &[target("2.0")]).await.unwrap();
+    assert_eq!(outcome(done), published(&[role], true));
+    let listed = server.client().unwrap().list(GUN);
+    assert!(listed.iter().all(|line| line[3] == role), "{listed:?}");
+    assert_eq!(listed.len(), 2);
 }
