@@ -101,9 +101,14 @@ impl StdError for Marked {
     }
 }
 
-/// Marks an error as one of the caller's reader.
+/// Marks an error as one of the caller's reader. The mark has no kind of its own: a decoder
+/// would read once more after `WouldBlock`, and find another error than the first.
 pub(crate) fn mark(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), Marked(error))
+    io::Error::other(Marked(error))
+}
+
+pub(crate) fn is_marked(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(error) if error.is::<Marked>())
 }
 
 /// Returns the error as the caller's reader gave it, or the other one that it is.
