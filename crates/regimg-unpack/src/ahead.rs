@@ -7,7 +7,7 @@ use std::io::{self, Read};
 
 use crate::decompress::Decoder;
 use crate::options::Limits;
-use crate::pipe::{self, Outlet};
+use crate::pipe::{self, BUFFER, Outlet};
 
 /// Buffers of a layer's own bytes on their way at most: 4 MiB together, so that decompression
 /// goes on while the thread that reads waits for its turn on a busy machine.
@@ -18,6 +18,9 @@ const READ: usize = 16;
 const DECOMPRESSED: usize = 64;
 
 /// Starts the threads. The archives come in the order of their layers.
+///
+/// Layers are passed on as they come, archives in full buffers: a member of gzip for each file,
+/// as eStargz has them, shall neither wake the writer for each nor take a buffer each.
 pub(crate) fn start<R, I>(layers: I, limits: &Limits) -> io::Result<Outlet>
 where
     R: Read,
@@ -26,7 +29,7 @@ where
     let count = layers.len();
     let mut read = pipe::spawn("read", READ, |inlet| {
         for mut layer in layers {
-            inlet.pass(&mut layer)?;
+            inlet.pass(&mut layer, 1)?;
             inlet.end(0)?;
         }
         Ok(())
@@ -35,7 +38,7 @@ where
     pipe::spawn("decompress", DECOMPRESSED, move |inlet| {
         for _ in 0..count {
             let mut decoder = Decoder::new(read.stream(), &limits)?;
-            inlet.pass(&mut decoder)?;
+            inlet.pass(&mut decoder, BUFFER)?;
             inlet.end(decoder.trailing())?;
         }
         Ok(())

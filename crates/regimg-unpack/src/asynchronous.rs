@@ -23,8 +23,8 @@ const CHUNKS: usize = 8;
 
 /// Applies one layer, compressed or not, as its bytes arrive.
 ///
-/// As [`apply`](crate::apply), with decompression on a thread of its own; takes a Tokio
-/// runtime. The reader is polled by the caller's task alone, so it need be neither `Send` nor
+/// As [`apply`](crate::apply), on threads as [`apply_all`] has them; takes a Tokio runtime.
+/// The reader is polled by the caller's task alone, so it need be neither `Send` nor
 /// `'static`. When the future is dropped, the work ends with the bytes it has got, soon but
 /// not at once: the directory then holds a part of the layer.
 ///

@@ -9,7 +9,7 @@ use flate2::bufread::GzDecoder;
 use crate::error::Error;
 use crate::options::Limits;
 use crate::pipe::BUFFER;
-use crate::source::{Source, unmark};
+use crate::source::{Source, is_marked, unmark};
 
 /// How much an archive may have before its ratio to the layer's bytes matters: the first
 /// blocks of an honest one are full of zeros, and those of a small one no danger.
@@ -159,7 +159,7 @@ fn window_log(bytes: u64) -> u32 {
 
 /// Says which limit is meant, which zstd does not know by our name.
 fn name_window(error: io::Error, window: u64) -> io::Error {
-    if error.to_string().contains("too much memory") {
+    if !is_marked(&error) && error.to_string().contains("too much memory") {
         return limit(format!(
             "zstd frame wants a window of more than {window} bytes"
         ));

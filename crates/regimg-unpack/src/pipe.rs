@@ -1,7 +1,7 @@
 //! Streams of bytes, one after another, from a thread of their own to whoever reads them.
 
 use std::io::{self, BufRead, Read};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread;
 
 use crate::decompress::Decoded;
@@ -62,17 +62,26 @@ pub(crate) struct Inlet {
 }
 
 impl Inlet {
-    /// Passes on what the reader has, as it comes, to its end.
-    pub(crate) fn pass(&self, reader: &mut impl Read) -> Result<(), Stop> {
+    /// Passes on what the reader has, to its end: no less than `least` bytes at a time, as long
+    /// as there are as many, and no more than a buffer.
+    pub(crate) fn pass(&self, reader: &mut impl Read, least: usize) -> Result<(), Stop> {
         loop {
-            let buffer = self.empty.try_recv();
-            let mut buffer = buffer.unwrap_or_else(|_| vec![0; BUFFER]);
-            match reader.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => self.send(Message::Data(buffer, count))?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+            let mut buffer = self.buffer()?;
+            let (filled, ended) = fill(&mut buffer, reader, least);
+            if filled > 0 {
+                self.send(Message::Data(buffer, filled))?;
             }
+            if let Some(outcome) = ended {
+                return outcome.map_err(Stop::Failed);
+            }
+        }
+    }
+
+    fn buffer(&self) -> Result<Vec<u8>, Stop> {
+        match self.empty.try_recv() {
+            Ok(buffer) => Ok(buffer),
+            Err(TryRecvError::Empty) => Ok(vec![0; BUFFER]),
+            Err(TryRecvError::Disconnected) => Err(Stop::Hung),
         }
     }
 
@@ -84,6 +93,25 @@ impl Inlet {
     fn send(&self, message: Message) -> Result<(), Stop> {
         self.sender.send(message).map_err(|_| Stop::Hung)
     }
+}
+
+/// Fills the buffer with `least` bytes. Returns how far that went, and how the reader ended if
+/// it did.
+fn fill(
+    buffer: &mut [u8],
+    reader: &mut impl Read,
+    least: usize,
+) -> (usize, Option<io::Result<()>>) {
+    let mut filled = 0;
+    while filled < least {
+        match reader.read(&mut buffer[filled..]) {
+            Ok(0) => return (filled, Some(Ok(()))),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (filled, Some(Err(error))),
+        }
+    }
+    (filled, None)
 }
 
 /// The reader's end.
@@ -159,5 +187,53 @@ impl BufRead for Stream<'_> {
 
     fn consume(&mut self, count: usize) {
         self.at += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte at a time, and sometimes none yet; fails in the end.
+    struct Drops(usize);
+
+    impl Read for Drops {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
+            if self.0.is_multiple_of(3) {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            buffer[0] = 1;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn buffers_are_as_full_as_is_asked_for() {
+        let work = |inlet: &Inlet| {
+            inlet.pass(&mut io::repeat(1).take(10), BUFFER)?;
+            inlet.end(3)?;
+            inlet.pass(&mut Drops(3).take(2), 1)?;
+            inlet.end(0)?;
+            inlet.pass(&mut Drops(3 * BUFFER), BUFFER)
+        };
+        let mut outlet = spawn("test", 2, work).unwrap();
+        let mut stream = outlet.stream();
+        assert_eq!(stream.fill_buf().unwrap(), [1; 10]);
+        stream.consume(10);
+        assert_eq!(stream.fill_buf().unwrap(), b"");
+        assert_eq!(stream.trailing(), 3);
+        let mut stream = outlet.stream();
+        for rest in [&[1][..], &[1], &[]] {
+            assert_eq!(stream.fill_buf().unwrap(), rest);
+            stream.consume(rest.len());
+        }
+        let mut stream = outlet.stream();
+        for _ in 0..2 {
+            assert_eq!(stream.fill_buf().unwrap().len(), BUFFER);
+            stream.consume(BUFFER);
+        }
+        let error = stream.fill_buf().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -77,12 +77,16 @@ impl<R: BufRead> BufRead for Source<R> {
 
 /// Returns what the reader has next; nothing at its end.
 fn available(reader: &mut impl BufRead) -> io::Result<&[u8]> {
-    while let Err(error) = reader.fill_buf() {
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(mark(error));
+    loop {
+        match reader.fill_buf() {
+            // The end is not asked for twice: what comes behind it is not ours.
+            Ok([]) => return Ok(&[]),
+            // Twice, because the borrow checker would keep the first for the whole function.
+            Ok(_) => return reader.fill_buf(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(mark(error)),
         }
     }
-    reader.fill_buf()
 }
 
 /// An error of the caller's reader.
@@ -101,9 +105,14 @@ impl StdError for Marked {
     }
 }
 
-/// Marks an error as one of the caller's reader.
+/// Marks an error as one of the caller's reader. The mark has no kind of its own: a decoder
+/// would read once more after `WouldBlock`, and find another error than the first.
 pub(crate) fn mark(error: io::Error) -> io::Error {
-    io::Error::new(error.kind(), Marked(error))
+    io::Error::other(Marked(error))
+}
+
+pub(crate) fn is_marked(error: &io::Error) -> bool {
+    matches!(error.get_ref(), Some(error) if error.is::<Marked>())
 }
 
 /// Returns the error as the caller's reader gave it, or the other one that it is.
@@ -138,5 +147,18 @@ mod tests {
         source.read_to_string(&mut rest).unwrap();
         assert_eq!((rest.as_str(), source.received()), ("def", 6));
         assert_eq!(source.peek(1).unwrap(), b"");
+    }
+
+    #[test]
+    fn the_end_is_heard_the_first_time() {
+        struct Ends(bool);
+        impl Read for Ends {
+            fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                assert!(!std::mem::replace(&mut self.0, true), "it is asked again");
+                Ok(0)
+            }
+        }
+        let mut source = Source::new(BufReader::new(Ends(false)));
+        assert_eq!(source.fill_buf().unwrap(), b"");
     }
 }

@@ -140,8 +140,13 @@ impl<'de> Value<'de, '_> {
         }
     }
 
-    fn mismatch(&self, wanted: &str) -> DecodeError {
-        self.mismatch_of(kind(self.raw()), wanted)
+    /// Returns the last value, if all are of a kind: Go decodes those, too, that it hides.
+    fn of_kind(&self, expected: &str, wanted: &str) -> Result<&'de str, DecodeError> {
+        let mut kinds = self.written.iter().map(|raw| kind(raw));
+        match kinds.find(|kind| *kind != expected && *kind != NULL) {
+            Some(other) => Err(self.mismatch_of(other, wanted)),
+            None => Ok(self.raw()),
+        }
     }
 
     fn mismatch_of(&self, kind: &str, wanted: &str) -> DecodeError {
@@ -182,34 +187,28 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
             "bool" => self.deserialize_bool(visitor),
             "array" => self.deserialize_seq(visitor),
             NULL => visitor.visit_unit(),
-            _ => Err(self.mismatch("string")),
+            other => Err(self.mismatch_of(other, "string")),
         }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match kind(self.raw()) {
-            "bool" => visitor.visit_bool(self.raw() == "true"),
-            NULL => visitor.visit_bool(false),
-            _ => Err(self.mismatch("bool")),
-        }
+        visitor.visit_bool(self.of_kind("bool", "bool")? == "true")
     }
 
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match (kind(self.raw()), self.raw().parse()) {
-            ("number", Ok(number)) => visitor.visit_u64(number),
-            ("number", Err(_)) => {
-                Err(self.mismatch_of(&format!("number {}", self.raw()), "uint64"))
-            }
-            (NULL, _) => visitor.visit_u64(0),
-            _ => Err(self.mismatch("uint64")),
+        self.of_kind("number", "uint64")?;
+        let mut number = 0;
+        for raw in self.written.iter().filter(|raw| **raw != NULL) {
+            let refused = |_| self.mismatch_of(&format!("number {raw}"), "uint64");
+            number = raw.parse().map_err(refused)?;
         }
+        visitor.visit_u64(number)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        match kind(self.raw()) {
-            "string" => visitor.visit_string(parse(self.raw())?),
+        match self.of_kind("string", "string")? {
             NULL => visitor.visit_str(""),
-            _ => Err(self.mismatch("string")),
+            raw => visitor.visit_string(parse(raw)?),
         }
     }
 
@@ -226,11 +225,11 @@ impl<'de> Deserializer<'de> for Value<'de, '_> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        self.of_kind("array", "[]string")?;
         self.forget();
-        let elements: Vec<&'de RawValue> = match kind(self.raw()) {
-            "array" => parse(self.raw())?,
+        let elements: Vec<&'de RawValue> = match self.raw() {
             NULL => Vec::new(),
-            _ => return Err(self.mismatch("[]string")),
+            raw => parse(raw)?,
         };
         visitor.visit_seq(Elements {
             rest: elements.into_iter(),
@@ -453,6 +452,32 @@ mod tests {
         for hidden in [r#"{"sauce": 1}"#, "[]"] {
             let input = format!(r#"{{"source": {hidden}, "source": {{}}}}"#);
             assert!(decode::<GetRequest>(&input).is_err(), "{hidden}");
+        }
+    }
+
+    /// What a later value hides has to be of the right kind all the same.
+    #[test]
+    fn a_hidden_value_of_the_wrong_kind_is_an_error() {
+        let cases = [
+            ("repository", "1", r#""a""#, "number", "string"),
+            ("password", "true", r#""a""#, "bool", "string"),
+            ("debug", r#""yes""#, "true", "string", "bool"),
+            ("debug", "[]", "null", "array", "bool"),
+            ("ca_certs", "{}", "[]", "object", "[]string"),
+            ("ca_certs", "{}", "null", "object", "[]string"),
+            ("max_concurrent_requests", "-1", "1", "number -1", "uint64"),
+            ("max_concurrent_requests", "{}", "1", "object", "uint64"),
+        ];
+        for (field, hidden, shown, kind, wanted) in cases {
+            let input = format!(r#"{{"source": {{"{field}": {hidden}, "{field}": {shown}}}}}"#);
+            assert_eq!(
+                decode::<CheckRequest>(&input).map(|_| ()).unwrap_err(),
+                format!(
+                    "json: cannot unmarshal {kind} into Go struct field \
+                     resource.Source.source.{field} of type {wanted}"
+                ),
+                "{input}"
+            );
         }
     }
 

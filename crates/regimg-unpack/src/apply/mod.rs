@@ -72,9 +72,9 @@ pub fn apply(
 
 /// Applies an image's layers, the lowest first.
 ///
-/// Two threads read and decompress ahead of the calling one, up to 16 MiB and across layers,
-/// so that the next layer stands ready when one is done. Otherwise as [`apply`]; the outcome
-/// is that of all layers together.
+/// Two threads work ahead of the calling one, across layers, so that the next layer stands
+/// ready when one is done: one reads, up to 4 MiB, and one decompresses, up to 16 MiB.
+/// Otherwise as [`apply`]; the outcome is that of all layers together.
 ///
 /// # Errors
 ///

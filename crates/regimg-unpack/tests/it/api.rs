@@ -73,16 +73,16 @@ fn no_layers_are_nothing() {
     assert_eq!(outcome, Outcome::default());
 }
 
-/// Fails after some bytes.
-struct Breaks<R>(io::Take<R>);
+/// Fails after some bytes, once.
+struct Breaks<R> {
+    reader: io::Take<R>,
+    error: Option<io::Error>,
+}
 
 impl<R: Read> Read for Breaks<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
-            0 => Err(io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "the line is cut",
-            )),
+        match self.reader.read(buffer)? {
+            0 => Err(self.error.take().expect("it is not asked again")),
             count => Ok(count),
         }
     }
@@ -90,20 +90,31 @@ impl<R: Read> Read for Breaks<R> {
 
 #[test]
 fn the_readers_own_error_comes_back() {
+    let errors = [
+        (io::ErrorKind::ConnectionReset, "the line is cut"),
+        // Those that decoders know, too.
+        (io::ErrorKind::WouldBlock, "the line is silent"),
+        (io::ErrorKind::UnexpectedEof, "the line is short"),
+        (io::ErrorKind::OutOfMemory, "the line takes too much memory"),
+    ];
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
         let bytes = Layer::parse("file a random=300000").compressed(compression);
-        for length in [0, 2, 600, 200_000] {
+        for (length, (kind, message)) in [0, 2, 5, 600, 200_000]
+            .into_iter()
+            .flat_map(|length| errors.map(|error| (length, error)))
+        {
             let (_directory, root) = root();
-            let broken = || Breaks(Cursor::new(bytes.clone()).take(length));
+            let broken = || Breaks {
+                reader: Cursor::new(bytes.clone()).take(length),
+                error: Some(io::Error::new(kind, message)),
+            };
             let check = |error: Error| {
-                assert_eq!(error.kind(), ErrorKind::Source, "{compression:?} {length}");
+                let what = format!("{compression:?} {length}: {}", told(&error));
+                assert_eq!(error.kind(), ErrorKind::Source, "{what}");
                 let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
-                assert_eq!(source.kind(), io::ErrorKind::ConnectionReset);
-                assert!(
-                    told(&error).ends_with("cannot read the layer: the line is cut"),
-                    "{}",
-                    told(&error)
-                );
+                assert_eq!(source.kind(), kind, "{what}");
+                let end = format!("cannot read the layer: {message}");
+                assert!(what.ends_with(&end), "{what}");
             };
             check(apply(broken(), &root, &Options::default(), &mut ()).unwrap_err());
             check(apply_all([broken()], &root, &Options::default(), &mut ()).unwrap_err());

@@ -102,6 +102,36 @@ fn gzip_headers_and_members() {
     );
 }
 
+/// Wherever a member ends in the buffers of 256 KiB that layers are read in, what follows it is
+/// found.
+#[test]
+fn members_across_buffers() {
+    let tar = Layer::parse("file a random=220000\nfile b \"2\"").tar();
+    let situation = Situation::all().next().unwrap();
+    let member = |data: &[u8], name: usize| {
+        let builder = GzBuilder::new().filename(vec![b'n'; name]);
+        let mut encoder = builder.write(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    };
+    let rest = gzip(&tar[220_000..]);
+    for (data, then, warnings) in [
+        (&tar[..220_000], &rest[..], 0),
+        (&tar[..], b"\x1f", 1),
+        (&tar[..], b"\x1f\x8c", 1),
+    ] {
+        let plain = member(data, 0).len();
+        for end in (256 << 10) - 12..=(256 << 10) + 9 {
+            let member = member(data, end - plain);
+            assert_eq!(member.len(), end);
+            let unpacked = unpack_one(situation, &[&member, then].concat());
+            let outcome = unpacked.outcome.expect("all members are there");
+            assert_eq!((outcome.entries, outcome.bytes), (2, 220_001), "{end}");
+            assert_eq!(unpacked.warnings.len(), warnings, "{end} {then:?}");
+        }
+    }
+}
+
 /// A member with FHCRC, which `GzBuilder` does not write.
 fn with_header_sum(data: &[u8]) -> Vec<u8> {
     let mut member = gzip(data);
