@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Buf, Bytes};
 use rustix::fs::{FallocateFlags, fallocate};
 
 /// Blobs up to this size stay in memory, as long as there are not too many of them: the
@@ -133,40 +132,35 @@ struct State {
 }
 
 /// Bytes that are not in the file because their reader keeps up with the download: it has
-/// taken what came before them, and what comes behind them is in the file.
+/// read what came before them, and what comes behind them is in the file.
 #[derive(Debug, Default)]
 struct AtHand {
-    pieces: VecDeque<Bytes>,
-    /// Where the first of them belongs in the blob, and where the next one would.
+    bytes: VecDeque<u8>,
+    /// Where the first of them belongs in the blob.
     start: u64,
-    end: u64,
 }
 
 impl AtHand {
     /// Takes bytes that belong at `position`, if there is room and their reader, which has last
     /// asked for those at `asked`, keeps up.
-    fn take(&mut self, bytes: &Bytes, position: u64, asked: u64) -> bool {
+    fn take(&mut self, bytes: &[u8], position: u64, asked: u64) -> bool {
         if asked == position {
             // It waits for these, and has read everything else.
-            (self.start, self.end) = (position, position);
+            self.start = position;
         }
-        let length = bytes.len() as u64;
-        let takes = self.end == position && position + length - self.start <= AT_HAND as u64;
+        let takes = self.start + self.bytes.len() as u64 == position
+            && self.bytes.len() + bytes.len() <= AT_HAND;
         if takes {
-            self.pieces.push_back(bytes.clone());
-            self.end += length;
+            self.bytes.extend(bytes);
         }
         takes
     }
 
-    /// Hands out the first piece, if it belongs at `position`.
-    fn give(&mut self, position: u64) -> Option<Bytes> {
-        if self.start != position {
-            return None;
-        }
-        let piece = self.pieces.pop_front()?;
-        self.start += piece.len() as u64;
-        Some(piece)
+    /// Hands out what comes next, if that is here.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.bytes.read(buffer)?;
+        self.start += read as u64;
+        Ok(read)
     }
 }
 
@@ -186,7 +180,6 @@ impl Spool {
         self.readers.fetch_add(1, Ordering::Relaxed);
         SpoolReader {
             spool: Arc::clone(self),
-            piece: Bytes::new(),
             position: 0,
             released: 0,
         }
@@ -209,7 +202,12 @@ impl Spool {
     }
 
     fn settle(&self, progress: Progress) {
-        self.lock().progress = progress;
+        let mut state = self.lock();
+        // A download that ends while it is abandoned changes nothing.
+        if state.progress != Progress::GivenUp {
+            state.progress = progress;
+        }
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -262,7 +260,7 @@ impl SpoolWriter {
     /// # Errors
     ///
     /// The volume refuses the bytes, for example because it is full.
-    pub(crate) fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
             // A reader would take it for the end.
             return Ok(());
@@ -309,8 +307,6 @@ impl Drop for SpoolWriter {
 #[derive(Debug)]
 pub(crate) struct SpoolReader {
     spool: Arc<Spool>,
-    /// What is to be read before anything else.
-    piece: Bytes,
     position: u64,
     /// Up to where the disk has its space back.
     released: u64,
@@ -326,9 +322,8 @@ impl SpoolReader {
         }
     }
 
-    /// Waits for the next bytes and returns how many of them it has read. Those that are at
-    /// hand it keeps to be read: then there are none.
-    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Waits for the next bytes and returns how many of them it has read.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut state = self.spool.wait_beyond(self.position)?;
         let there = usize::try_from(state.available - self.position).unwrap_or(usize::MAX);
         let wanted = there.min(buffer.len());
@@ -339,9 +334,9 @@ impl SpoolReader {
                 Ok(wanted)
             }
             Place::File { file, start } => {
-                if let Some(piece) = state.at_hand.give(self.position) {
-                    self.piece = piece;
-                    return Ok(0);
+                let read = state.at_hand.read(buffer)?;
+                if read > 0 {
+                    return Ok(read);
                 }
                 drop(state);
                 file.read_at(&mut buffer[..wanted], start + self.position)
@@ -355,14 +350,7 @@ impl Read for SpoolReader {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let mut read = 0;
-        if self.piece.is_empty() {
-            read = self.receive(buffer)?;
-        }
-        if !self.piece.is_empty() {
-            read = self.piece.len().min(buffer.len());
-            self.piece.copy_to_slice(&mut buffer[..read]);
-        }
+        let read = self.receive(buffer)?;
         self.position += read as u64;
         self.release();
         Ok(read)
@@ -373,6 +361,7 @@ impl Drop for SpoolReader {
     fn drop(&mut self) {
         if self.spool.readers.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.spool.release(self.released, self.position);
+            self.spool.lock().at_hand = AtHand::default();
         }
     }
 }
@@ -403,7 +392,7 @@ mod tests {
                 })
             });
             for chunk in content.chunks(777) {
-                writer.append(&Bytes::copy_from_slice(chunk)).unwrap();
+                writer.append(chunk).unwrap();
             }
             writer.complete();
             for reader in readers {
@@ -415,7 +404,7 @@ mod tests {
     #[test]
     fn a_writer_that_goes_away_fails_its_readers() {
         let (mut writer, spool) = spool(10);
-        writer.append(&Bytes::from_static(b"half")).unwrap();
+        writer.append(b"half").unwrap();
         let mut reader = spool.reader();
         let mut half = [0; 4];
         reader.read_exact(&mut half).unwrap();
@@ -428,10 +417,18 @@ mod tests {
     #[test]
     fn a_complete_blob_can_still_be_abandoned() {
         let (mut writer, spool) = spool(4);
-        writer.append(&Bytes::from_static(b"full")).unwrap();
+        writer.append(b"full").unwrap();
         writer.complete();
         spool.abandon();
         assert!(spool.reader().read(&mut [0; 4]).is_err());
+    }
+
+    #[test]
+    fn an_abandoned_blob_stays_so_when_its_download_ends() {
+        let (writer, spool) = spool(0);
+        spool.abandon();
+        writer.complete();
+        assert!(spool.is_given_up());
     }
 
     #[test]
@@ -448,7 +445,7 @@ mod tests {
             .unzip();
         for _ in 0..7 {
             for (byte, writer) in (0..).zip(&mut writers) {
-                writer.append(&vec![byte; 10_000].into()).unwrap();
+                writer.append(&[byte; 10_000]).unwrap();
             }
         }
         writers.into_iter().for_each(SpoolWriter::complete);
@@ -470,7 +467,7 @@ mod tests {
         let taken = || file.metadata().unwrap().blocks() * 512;
         let (mut first, mut second) = (spool.reader(), spool.reader());
         let content = vec![1; usize::try_from(size).unwrap()];
-        writer.append(&content.into()).unwrap();
+        writer.append(&content).unwrap();
         writer.complete();
         io::copy(&mut first, &mut io::sink()).unwrap();
         drop(first);
@@ -499,19 +496,19 @@ mod tests {
         let file = Arc::clone(spools.file.as_ref().unwrap());
         let written = || file.metadata().unwrap().blocks() * 512;
         let content: Vec<u8> = (0..=250).cycle().take(size).collect();
-        let mut pieces = content.chunks(PIECE).map(Bytes::copy_from_slice);
+        let mut pieces = content.chunks(PIECE);
         let mut reader = spool.reader();
         let mut read = Vec::new();
         // As if it waited.
         spool.lock().asked = Some(0);
         for piece in pieces.by_ref().take(2 * AT_HAND / PIECE) {
-            writer.append(&piece).unwrap();
+            writer.append(piece).unwrap();
             let mut some = vec![0; PIECE - 1];
             reader.read_exact(&mut some).unwrap();
             read.extend(some);
         }
         assert_eq!(written(), 0, "the reader keeps up, but for a few bytes");
-        pieces.for_each(|piece| writer.append(&piece).unwrap());
+        pieces.for_each(|piece| writer.append(piece).unwrap());
         writer.complete();
         assert!(written() >= AT_HAND as u64, "{} bytes", written());
         reader.read_to_end(&mut read).unwrap();
@@ -523,8 +520,8 @@ mod tests {
     fn what_nobody_reads_yet_takes_no_memory() {
         let (mut writer, spool) = spool(MEMORY_LIMIT + 1);
         let mut reader = spool.reader();
-        writer.append(&vec![7; 1000].into()).unwrap();
-        assert!(spool.lock().at_hand.pieces.is_empty());
+        writer.append(&[7; 1000]).unwrap();
+        assert!(spool.lock().at_hand.bytes.is_empty());
         reader.read_exact(&mut [0; 1000]).unwrap();
     }
 
@@ -532,16 +529,17 @@ mod tests {
     /// come: those must not be at hand before it has read the others.
     #[test]
     fn a_reader_that_is_about_to_wake_waits_no_more() {
-        let size = AT_HAND + 100;
-        let content: Vec<u8> = (0..=250).cycle().take(size).collect();
+        // The first does not fit, and the last makes of what lies between a hole.
+        let pieces = [AT_HAND + 1, 100, AT_HAND];
+        let size = pieces.iter().sum();
+        let content: Vec<u8> = (1..=250).cycle().take(size).collect();
         let (mut writer, spool) = spool(size as u64);
         let mut reader = spool.reader();
         spool.lock().asked = Some(0);
-        let (more_than_fits, rest) = content.split_at(AT_HAND + 1);
-        writer
-            .append(&Bytes::copy_from_slice(more_than_fits))
-            .unwrap();
-        writer.append(&Bytes::copy_from_slice(rest)).unwrap();
+        let mut rest = &content[..];
+        for piece in pieces {
+            writer.append(rest.split_off(..piece).unwrap()).unwrap();
+        }
         writer.complete();
         let mut read = Vec::new();
         reader.read_to_end(&mut read).unwrap();
@@ -569,8 +567,7 @@ mod tests {
             let mut at = 0;
             while at < size {
                 let length = (1 + at / 3 * round % 30_000).min(size - at);
-                let piece = Bytes::copy_from_slice(&content[at..at + length]);
-                writer.append(&piece).unwrap();
+                writer.append(&content[at..at + length]).unwrap();
                 at += length;
             }
             writer.complete();
@@ -587,7 +584,7 @@ mod tests {
         while spool.lock().asked.is_none() {
             thread::yield_now();
         }
-        writer.append(&vec![7; 1000].into()).unwrap();
+        writer.append(&[7; 1000]).unwrap();
         writer.complete();
         assert_eq!(reading.join().unwrap().unwrap(), 1000);
         let mut read = Vec::new();

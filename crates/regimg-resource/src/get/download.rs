@@ -7,7 +7,6 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use regimg_core::Descriptor;
 use regimg_registry::RepositoryClient;
 use tokio::task::{JoinHandle, JoinSet};
@@ -57,7 +56,7 @@ impl Sink {
         }
     }
 
-    fn append(&mut self, bytes: &Bytes) -> io::Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Spool(writer) => writer.append(bytes),
             Self::Region(file, position) => {
