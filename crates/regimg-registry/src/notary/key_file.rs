@@ -13,6 +13,7 @@ use pem::Pem;
 
 use super::der::{Der, oid};
 use super::public::unhex;
+use crate::transport::pem::missing_key;
 
 /// Rounds of a key derivation beyond which nobody would wait.
 const MOST_ROUNDS: u32 = 10_000_000;
@@ -39,12 +40,12 @@ const DAMAGED: Why = "the private key is damaged";
 pub(super) fn read(text: &str, passphrase: &str) -> Result<Content, Why> {
     // Blanks around a line, which a YAML file may have lent it, would join headers to what follows.
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let blocks = pem::parse_many(lines.join("\n")).map_err(|_| no_key(text))?;
+    let blocks = pem::parse_many(lines.join("\n")).map_err(|_| missing_key(text))?;
     let is_key = |block: &Pem| block.tag().ends_with("PRIVATE KEY");
     let block = blocks
         .into_iter()
         .find(is_key)
-        .ok_or_else(|| no_key(text))?;
+        .ok_or_else(|| missing_key(text))?;
     let plain = match block.headers().get("Proc-Type") {
         Some(kind) if kind.contains("ENCRYPTED") => openssl(&block, passphrase)?,
         _ => block.contents().to_vec(),
@@ -57,16 +58,6 @@ pub(super) fn read(text: &str, passphrase: &str) -> Result<Content, Why> {
         "ED25519 PRIVATE KEY" => Content::Ed25519(plain),
         _ => return Err("the private key is in a format that is not supported"),
     })
-}
-
-fn no_key(text: &str) -> Why {
-    if text.contains("PRIVATE KEY") {
-        "there is no private key in PEM that can be read: are its line ends real ones?"
-    } else if text.contains("BEGIN CERTIFICATE") {
-        "there is a certificate where the private key belongs"
-    } else {
-        "there is no private key in PEM"
-    }
 }
 
 /// Decrypts `EncryptedPrivateKeyInfo`

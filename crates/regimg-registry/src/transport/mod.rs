@@ -6,7 +6,7 @@ pub(crate) mod classify;
 mod gate;
 mod identity;
 pub(crate) mod limit;
-mod pem;
+pub(crate) mod pem;
 mod proxy;
 mod rate;
 mod redirect;

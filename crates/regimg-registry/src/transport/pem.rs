@@ -34,7 +34,14 @@ fn no_key(text: &str) -> &'static str {
     // PKCS #8 says it in the label, OpenSSL's older form in a header (RFC 1421, section 4.6.1.1).
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("4,ENCRYPTED") {
         "the private key is encrypted, and has to be given without its passphrase"
-    } else if text.contains("PRIVATE KEY") {
+    } else {
+        missing_key(text)
+    }
+}
+
+/// Says what is wrong with a text in which no private key can be read.
+pub(crate) fn missing_key(text: &str) -> &'static str {
+    if text.contains("PRIVATE KEY") {
         "there is no private key in PEM that can be read: are its line ends real ones?"
     } else if text.contains("BEGIN CERTIFICATE") {
         "there is a certificate where the private key belongs"
