@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 
 use regimg_core::{Platform, Tag};
-use regimg_registry::{Helpers, Proxy};
+use regimg_registry::{Config, Helpers, Proxy};
 
 use crate::error::{During, Error};
 use crate::protocol::{PlatformSpec, Source};
@@ -77,6 +77,18 @@ impl Settings {
             azure: azure::Environment::of(variables),
             helpers: login::helpers(variables),
         })
+    }
+
+    /// Configures a client as every one of this program is.
+    fn config(&self) -> Config {
+        let mut config = Config::default();
+        config.user_agent = String::from(concat!("regimg/", env!("CARGO_PKG_VERSION")));
+        config.proxy = self.proxy.clone();
+        if let Some(interval) = self.retry_interval {
+            config.retry.initial_interval = interval;
+            config.timeouts.idle = TEST_SILENCE;
+        }
+        config
     }
 
     /// Returns how long to wait where `usual` is usual.

@@ -11,10 +11,7 @@ use crate::protocol::Source;
 use super::located::Located;
 use super::login::Login;
 use super::tls::Tls;
-use super::{Name, Settings, TEST_SILENCE, field};
-
-/// What requests say that they come from.
-pub(super) const USER_AGENT: &str = concat!("regimg/", env!("CARGO_PKG_VERSION"));
+use super::{Name, Settings, field};
 
 /// How long a mirror is waited for where the origin would be waited for much longer: who
 /// has another place to ask does better to ask there.
@@ -118,17 +115,11 @@ impl Origin {
     ///
     /// A certificate authority that is none, or an environment that says nonsense.
     pub(crate) fn connect(&self, settings: &Settings) -> Result<RepositoryClient, Error> {
-        let mut config = Config::default();
-        config.user_agent = String::from(USER_AGENT);
+        let mut config = settings.config();
         config.plain_http = self.plain_http;
         self.tls.apply(&mut config, self.repository.registry());
-        config.proxy = settings.proxy.clone();
         config.max_requests = self.limits.requests.unwrap_or(REQUESTS);
         config.max_transfers = self.limits.transfers.unwrap_or(config.max_transfers);
-        if let Some(interval) = settings.retry_interval {
-            config.retry.initial_interval = interval;
-            config.timeouts.idle = TEST_SILENCE;
-        }
         self.patience.limit(&mut config);
         let client = self.login.client(config, settings)?;
         Ok(client.repository(&self.repository))

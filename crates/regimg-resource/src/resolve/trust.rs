@@ -6,15 +6,15 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use regimg_core::Repository;
-use regimg_registry::{Clock, Config, ErrorKind, Notary, NotaryConfig, SigningKey, SystemClock};
+use regimg_registry::{Clock, ErrorKind, Notary, NotaryConfig, SigningKey, SystemClock};
 
 use crate::error::{Cause, During, Error};
 use crate::protocol::{ContentTrust, Source};
 
 use super::login::Login;
-use super::origin::{Origin, USER_AGENT};
+use super::origin::Origin;
 use super::tls::Tls;
-use super::{Settings, TEST_SILENCE, field};
+use super::{Settings, field};
 
 /// Docker's own server, for images of Docker Hub. There they have another name than everywhere else.
 const HUB_SERVER: &str = "notary.docker.io";
@@ -52,7 +52,8 @@ impl Trust {
         if let Some(actions) = actions(trust)? {
             notary.actions = actions;
         }
-        let config = config(source, trust, origin, settings)?;
+        let mut config = settings.config();
+        Tls::of_notary(source, trust)?.apply(&mut config, origin.repository.registry());
         let is_registry = host == origin.repository.registry().host();
         let login = Login::of_notary(trust, &origin.login, is_registry)?;
         let credentials = login.source(&config, settings)?;
@@ -156,23 +157,6 @@ fn actions(trust: &ContentTrust) -> Result<Option<Vec<String>>, Error> {
             &format!("'{other}' is none of 'pull', 'push,pull', 'push,pull,delete', 'catalog'"),
         )),
     }
-}
-
-fn config(
-    source: &Source,
-    trust: &ContentTrust,
-    origin: &Origin,
-    settings: &Settings,
-) -> Result<Config, Error> {
-    let mut config = Config::default();
-    config.user_agent = String::from(USER_AGENT);
-    Tls::of_notary(source, trust)?.apply(&mut config, origin.repository.registry());
-    config.proxy = settings.proxy.clone();
-    if let Some(interval) = settings.retry_interval {
-        config.retry.initial_interval = interval;
-        config.timeouts.idle = TEST_SILENCE;
-    }
-    Ok(config)
 }
 
 #[cfg(test)]
